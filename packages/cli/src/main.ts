@@ -1,0 +1,51 @@
+// The `sortie` command: finds the command that was named and runs it. Each command is one file under commands/.
+import { readFileSync } from "node:fs";
+import { nearest } from "@sortie/server";
+import type { Command } from "./command.ts";
+import { serve } from "./commands/serve.ts";
+
+const COMMANDS: readonly Command[] = [serve];
+
+function help(): string {
+  const width = Math.max(...COMMANDS.map((command) => command.name.length));
+  return [
+    "sortie: sends numerical work out and brings answers home",
+    "",
+    "usage: sortie COMMAND [OPTION ...]",
+    "",
+    ...COMMANDS.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`),
+    "",
+    "sortie COMMAND --help tells the options of a command; sortie --version tells the version.",
+    "",
+  ].join("\n");
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version;
+}
+
+/** @returns the exit code */
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(help());
+    return 0;
+  }
+  if (name === "--version" || name === "-V") {
+    process.stdout.write(`sortie ${version()}\n`);
+    return 0;
+  }
+  const command = COMMANDS.find((candidate) => candidate.name === name);
+  if (command === undefined) {
+    const names = COMMANDS.map((candidate) => candidate.name);
+    const meant = nearest(name, names, 2);
+    const hint = meant ? `; did you mean ${meant}?` : `; there is: ${names.join(", ")}`;
+    process.stderr.write(`sortie: "${name}" is not a command${hint}\n`);
+    return 1;
+  }
+  return await command.run(rest);
+}
+
+process.exitCode = await main(process.argv.slice(2));
+// What a command left open must not keep the program alive.
+setTimeout(() => process.exit(), 1000).unref();

@@ -1,0 +1,106 @@
+// A job's input arrays: where they lie and how a worker gets them, each into one preallocated buffer.
+import type { WorkerContext } from "./context.ts";
+import { DomainError } from "./errors.ts";
+import type { JobInput, StoredArray } from "./job.ts";
+import { CHUNK_PREFIX, uploadPartition } from "./keys.ts";
+import type { BlobRef, CallOptions, Row, Table } from "./ports.ts";
+
+/** Blob reads under way at once. */
+const PARALLEL_READS = 8;
+
+/** The receipt of one chunk. */
+export interface ChunkReceipt {
+  readonly array: string;
+  readonly elementBytes: number;
+  readonly elementOffset: number;
+  readonly elements: number;
+  readonly blob: BlobRef;
+  /** What the chunk's checks found; opaque here. */
+  readonly stats: unknown;
+}
+
+export function receiptFromRow(row: Row): ChunkReceipt {
+  const [, array = "", offset = "0"] = row.sk.split("#");
+  const { elementBytes, elements, blob, stats } = row.attributes;
+  return {
+    array,
+    elementBytes: Number(elementBytes),
+    elementOffset: Number(offset),
+    elements: Number(elements),
+    blob: blob as unknown as BlobRef,
+    stats,
+  };
+}
+
+/** All receipts of an upload: arrays in name order, chunks by offset. */
+export async function readReceipts(
+  table: Table,
+  uploadId: string,
+  prefix = CHUNK_PREFIX,
+  options?: CallOptions,
+): Promise<ChunkReceipt[]> {
+  const receipts: ChunkReceipt[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await table.query(uploadPartition(uploadId), { prefix, limit: 500, cursor }, options);
+    receipts.push(...page.rows.map(receiptFromRow));
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return receipts;
+}
+
+/** Reads all arrays of a job's input. Keys are array names; the bytes are little-endian elements. */
+export async function loadArrays(
+  context: Pick<WorkerContext, "table" | "blobs">,
+  input: JobInput,
+  options?: CallOptions,
+): Promise<ReadonlyMap<string, Uint8Array<ArrayBuffer>>> {
+  const stored = input.kind === "stored" ? input.arrays : await storedChunks(context.table, input.uploadId, options);
+  const arrays = new Map<string, Uint8Array<ArrayBuffer>>();
+  const sizes = new Map<string, number>();
+  for (const { name, elementBytes, count } of stored) sizes.set(name, (sizes.get(name) ?? 0) + count * elementBytes);
+  for (const [name, bytes] of sizes) arrays.set(name, new Uint8Array(bytes));
+  const filled = new Map<string, number>();
+  const reads = stored.map((piece) => {
+    const start = filled.get(piece.name) ?? 0;
+    const end = start + piece.count * piece.elementBytes;
+    filled.set(piece.name, end);
+    const target = arrays.get(piece.name) as Uint8Array<ArrayBuffer>;
+    return () => context.blobs.readInto(piece.blob, piece.byteOffset, target.subarray(start, end), options);
+  });
+  await inParallel(reads, PARALLEL_READS);
+  return arrays;
+}
+
+async function storedChunks(table: Table, uploadId: string, options?: CallOptions): Promise<StoredArray[]> {
+  const receipts = await readReceipts(table, uploadId, CHUNK_PREFIX, options);
+  if (receipts.length === 0)
+    throw new DomainError("stored-object-corrupt", `the chunks of upload ${uploadId} are gone`);
+  return receipts.map(({ array, elementBytes, elements, blob }) => ({
+    name: array,
+    elementBytes,
+    count: elements,
+    blob,
+    byteOffset: 0,
+  }));
+}
+
+/** Runs the tasks, at most `width` at a time; the first failure stops new ones and is thrown when the running have ended. */
+async function inParallel(tasks: readonly (() => Promise<void>)[], width: number): Promise<void> {
+  let next = 0;
+  let failed = false;
+  const lane = async () => {
+    while (next < tasks.length && !failed) {
+      const task = tasks[next++];
+      try {
+        await task?.();
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: Math.min(width, tasks.length) }, lane));
+  const fault = results.find((result) => result.status === "rejected");
+  if (fault) throw fault.reason;
+}

@@ -1,0 +1,406 @@
+// Uploads: arrays that arrive in chunks, in any order, and become a job's input. Each chunk is a blob with a receipt row;
+// finishing folds the receipts and rereads nothing.
+import { enter } from "./admission.ts";
+import type { Caller, Context } from "./context.ts";
+import { DomainError } from "./errors.ts";
+import { type ChunkReceipt, readReceipts, receiptFromRow } from "./inputs.ts";
+import { jobIdFor, type NewJob, submitJob } from "./jobs.ts";
+import {
+  admissionKey,
+  chunkPrefix,
+  chunkSortKey,
+  duePosition,
+  uploadBlobs,
+  uploadKey,
+  uploadPartition,
+} from "./keys.ts";
+import type { CallOptions, Row, Value } from "./ports.ts";
+
+/** An open upload. */
+export interface Upload {
+  readonly id: string;
+  readonly tenant: string;
+  /** What the client said at the start; opaque here. */
+  readonly header: { readonly [key: string]: Value };
+  readonly chunksReceived: number;
+  /** Elements that each array will have, as its first chunk said. */
+  readonly totals: ReadonlyMap<string, number>;
+}
+
+export interface NewChunk {
+  /** Name of the array on the wire. */
+  readonly array: string;
+  readonly elementBytes: number;
+  readonly elementOffset: number;
+  readonly totalElements: number;
+  readonly data: Uint8Array;
+}
+
+/** What finishing an upload hands to the check: every array in full. */
+export interface ReceivedArray {
+  readonly name: string;
+  readonly elementBytes: number;
+  readonly elements: number;
+  /** Chunks by offset, without hole or overlap. */
+  readonly chunks: readonly ChunkReceipt[];
+}
+
+const TOTAL = "total:";
+
+export async function startUpload(
+  context: Context,
+  caller: Caller,
+  header: { readonly [key: string]: Value },
+): Promise<string> {
+  const id = context.ids.random();
+  const place = await enter(context, caller.tenant, "uploads", id, context.limits.openUploads);
+  const now = context.clock.now();
+  await context.table.write(
+    uploadKey(id),
+    {
+      set: {
+        tenant: caller.tenant,
+        state: "open",
+        header,
+        place: place.member,
+        createdAt: now,
+        usedAt: now,
+        chunks: 0,
+      },
+      index: { due: duePosition(`upload:${id}`, now + context.limits.uploadIdleMs) },
+    },
+    [{ kind: "row-absent" }],
+  );
+  return id;
+}
+
+const unknownUpload = (): DomainError =>
+  new DomainError("upload-unknown", "Upload not found: the id is unknown, the upload was finished, or it expired");
+
+const isIdle = (context: Context, row: Row): boolean =>
+  context.clock.now() - Number(row.attributes["usedAt"]) > context.limits.uploadIdleMs;
+
+async function openRow(context: Context, caller: Caller, uploadId: string, options?: CallOptions): Promise<Row> {
+  const row = await context.table.get(uploadKey(uploadId), options);
+  const open = row && row.attributes["tenant"] === caller.tenant && row.attributes["state"] !== "finished";
+  if (!open || isIdle(context, row)) throw unknownUpload();
+  return row;
+}
+
+function uploadFromRow(row: Row): Upload {
+  const totals = new Map<string, number>();
+  for (const [name, value] of Object.entries(row.attributes)) {
+    if (name.startsWith(TOTAL)) totals.set(name.slice(TOTAL.length), Number(value));
+  }
+  return {
+    id: row.pk.slice("upload#".length),
+    tenant: String(row.attributes["tenant"]),
+    header: (row.attributes["header"] ?? {}) as { readonly [key: string]: Value },
+    chunksReceived: Number(row.attributes["chunks"] ?? 0),
+    totals,
+  };
+}
+
+/** @throws DomainError "upload-unknown" */
+export async function getUpload(
+  context: Context,
+  caller: Caller,
+  uploadId: string,
+  options?: CallOptions,
+): Promise<Upload> {
+  return uploadFromRow(await openRow(context, caller, uploadId, options));
+}
+
+/** Restarts the idle clock; for a chunk that is refused before it comes to `putChunk`. */
+export async function touchUpload(context: Context, uploadId: string): Promise<void> {
+  await context.table.write(uploadKey(uploadId), { set: { usedAt: context.clock.now() } }, [
+    { kind: "equals", name: "state", value: "open" },
+  ]);
+}
+
+/**
+ * Stores one chunk. `inspect` looks at its data once it is known to fit; what it returns is kept in the receipt.
+ * A repeat with the same place and bytes is harmless and not counted; any other overlap is refused. The caller touches the
+ * upload when a chunk is refused, so that refusals keep it alive as well.
+ * @returns the number of chunks accepted so far, all arrays together
+ * @throws DomainError "upload-unknown"; "invalid-argument" or "too-large" naming the array and what is wrong
+ */
+export async function putChunk(
+  context: Context,
+  caller: Caller,
+  uploadId: string,
+  chunk: NewChunk,
+  inspect: (data: Uint8Array) => Value,
+  options?: CallOptions,
+  counted = true,
+): Promise<number> {
+  const row = await openRow(context, caller, uploadId, options);
+  const total = await declaredTotal(context, row, chunk);
+  checkPlace(chunk, total);
+  if (chunk.data.byteLength === 0) return count(context, uploadId, 1);
+  return inTurn(`${uploadId}/${chunk.array}`, async () => {
+    const stored = await store(context, uploadId, chunk, inspect, options);
+    return count(context, uploadId, stored && counted ? 1 : 0);
+  });
+}
+
+/** The array's total: what its first chunk said, or what this one says if it is the first. */
+async function declaredTotal(context: Context, row: Row, chunk: NewChunk): Promise<number> {
+  const { array, elementOffset, totalElements, elementBytes } = chunk;
+  const wrong = (text: string) => new DomainError("invalid-argument", text);
+  if (elementOffset < 0) {
+    throw wrong(`array ${array}: element_offset must be non-negative, found ${elementOffset}`);
+  }
+  if (totalElements < 0) throw wrong(`array ${array}: total_elements must be non-negative, found ${totalElements}`);
+  const name = TOTAL + array;
+  let known = row.attributes[name];
+  if (known === undefined && totalElements > 0) {
+    const limit = context.limits.arrayBytes;
+    if (totalElements > Math.floor(limit / elementBytes)) {
+      throw new DomainError(
+        "too-large",
+        `array ${array} is too large: ${totalElements} elements of ${elementBytes} bytes; at most ${limit} bytes are allowed`,
+      );
+    }
+    const written = await context.table.write(
+      { pk: row.pk, sk: row.sk },
+      { set: { [name]: totalElements, usedAt: context.clock.now() } },
+      [
+        { kind: "absent", name },
+        { kind: "equals", name: "state", value: "open" },
+      ],
+    );
+    known = written.row?.attributes[name];
+    if (known === undefined) throw unknownUpload();
+  }
+  const total = Number(known ?? 0);
+  if (totalElements > 0 && total > 0 && totalElements !== total) {
+    throw wrong(
+      `ValidationError: array ${array}: this chunk says total_elements is ${totalElements}, an earlier one said ${total}`,
+    );
+  }
+  return total;
+}
+
+function checkPlace(chunk: NewChunk, total: number): void {
+  const { array, elementOffset, elementBytes, data } = chunk;
+  const wrong = (text: string) => new DomainError("invalid-argument", text);
+  if (data.byteLength % elementBytes !== 0) {
+    throw wrong(
+      `array ${array}: data must be aligned to ${elementBytes}-byte elements, found ${data.byteLength} bytes`,
+    );
+  }
+  if (elementOffset > total) {
+    throw wrong(`array ${array}: element_offset ${elementOffset} exceeds the array's ${total} elements`);
+  }
+  const end = elementOffset + data.byteLength / elementBytes;
+  if (end > total) {
+    throw wrong(`array ${array}: chunk out of bounds: elements ${elementOffset} to ${end - 1} of ${total}`);
+  }
+}
+
+async function count(context: Context, uploadId: string, by: number): Promise<number> {
+  const written = await context.table.write(
+    uploadKey(uploadId),
+    { increment: { chunks: by }, set: { usedAt: context.clock.now() } },
+    [{ kind: "one-of", name: "state", values: ["open", "finishing"] }],
+  );
+  if (!written.ok) throw unknownUpload();
+  return Number(written.row.attributes["chunks"]);
+}
+
+/** @returns false for a repeat of what was there already */
+async function store(
+  context: Context,
+  uploadId: string,
+  chunk: NewChunk,
+  inspect: (data: Uint8Array) => Value,
+  options?: CallOptions,
+): Promise<boolean> {
+  const { array, elementOffset, elementBytes, data } = chunk;
+  const elements = data.byteLength / elementBytes;
+  const earlier = await overlapping(context, uploadId, array, elementOffset, elements, options);
+  const samePlace = earlier?.elementOffset === elementOffset && earlier.elements === elements;
+  if (earlier && !samePlace) throw overlap(chunk, elements, earlier);
+  const blob = await context.blobs.put(
+    `${uploadBlobs(uploadId)}${array}/${elementOffset}-${context.ids.random()}`,
+    [data],
+    options,
+  );
+  if (earlier) {
+    await context.blobs.delete(blob.key);
+    if (earlier.blob.digests.join() !== blob.digests.join()) throw overlap(chunk, elements, earlier);
+    return false;
+  }
+  const key = { pk: uploadPartition(uploadId), sk: chunkSortKey(array, elementOffset) };
+  const receipt = { elementBytes, elements, blob: blob as unknown as Value, stats: inspect(data) };
+  const written = await context.table.write(key, { set: receipt }, [{ kind: "row-absent" }], options);
+  if (!written.ok) {
+    // Another process stored a chunk at this very place in the meantime.
+    await context.blobs.delete(blob.key);
+    const there = written.row && receiptFromRow(written.row);
+    if (!there || there.blob.digests.join() !== blob.digests.join()) throw overlap(chunk, elements, there);
+    return false;
+  }
+  return true;
+}
+
+function overlap(chunk: NewChunk, elements: number, earlier: ChunkReceipt | undefined): DomainError {
+  const { array, elementOffset } = chunk;
+  const before = earlier
+    ? `elements ${earlier.elementOffset} to ${earlier.elementOffset + earlier.elements - 1} were sent before with other bytes`
+    : "these elements were sent before with other bytes";
+  return new DomainError(
+    "invalid-argument",
+    `ValidationError: array ${array}: elements ${elementOffset} to ${elementOffset + elements - 1} overlap an earlier chunk: ${before}`,
+  );
+}
+
+/** Of the chunks that are there, one that shares elements with the given stretch. They never overlap each other. */
+async function overlapping(
+  context: Context,
+  uploadId: string,
+  array: string,
+  offset: number,
+  elements: number,
+  options?: CallOptions,
+): Promise<ChunkReceipt | undefined> {
+  const page = await context.table.query(
+    uploadPartition(uploadId),
+    { prefix: chunkPrefix(array), before: chunkSortKey(array, offset + elements), descending: true, limit: 1 },
+    options,
+  );
+  const last = page.rows[0] && receiptFromRow(page.rows[0]);
+  return last && last.elementOffset + last.elements > offset ? last : undefined;
+}
+
+const turns = new Map<string, Promise<unknown>>();
+
+/** Runs the tasks of one name one after another, in this process; across processes the receipts' conditions decide. */
+async function inTurn<T>(name: string, task: () => Promise<T>): Promise<T> {
+  const before = turns.get(name) ?? Promise.resolve();
+  const mine = before.then(task, task);
+  const settled = mine.catch(() => undefined);
+  turns.set(name, settled);
+  try {
+    return await mine;
+  } finally {
+    if (turns.get(name) === settled) turns.delete(name);
+  }
+}
+
+/**
+ * Turns the upload into a job. A refusal of any kind leaves the upload open, to be mended and finished again.
+ * `prepare` checks the arrays as a whole and says what job they make; it throws to refuse them.
+ * @throws DomainError "upload-unknown" (also when it was finished before); "invalid-argument" for holes; "queue-full"
+ */
+export async function finishUpload(
+  context: Context,
+  caller: Caller,
+  uploadId: string,
+  prepare: (upload: Upload, arrays: readonly ReceivedArray[]) => NewJob | Promise<NewJob>,
+  idempotencyKey?: string,
+): Promise<string> {
+  const finished =
+    idempotencyKey === undefined ? undefined : await answeredBefore(context, caller, uploadId, idempotencyKey);
+  if (finished !== undefined) return finished;
+  const row = await openRow(context, caller, uploadId);
+  const receipts = await readReceipts(context.table, uploadId);
+  const upload = uploadFromRow(row);
+  await touchUpload(context, uploadId);
+  const job = await prepare(upload, assemble(upload, receipts));
+  const jobId = await reserve(context, caller, uploadId, job);
+  let created: boolean;
+  try {
+    ({ created } = await submitJob(
+      context,
+      caller,
+      jobId,
+      job,
+      async () => ({ kind: "upload", uploadId }),
+      Number(row.attributes["createdAt"]),
+    ));
+  } catch (error) {
+    await context.table.write(uploadKey(uploadId), { set: { state: "open" }, unset: ["jobId"] }, [
+      { kind: "equals", name: "jobId", value: jobId },
+      { kind: "equals", name: "state", value: "finishing" },
+    ]);
+    throw error;
+  }
+  const closed = await context.table.write(uploadKey(uploadId), { set: { state: "finished" }, index: { due: null } }, [
+    { kind: "equals", name: "state", value: "finishing" },
+  ]);
+  if (closed.ok) await freeUploadPlace(context, closed.row);
+  // The job was made by another call that finished this upload at the same time.
+  if (!created && !job.idempotency) throw unknownUpload();
+  return jobId;
+}
+
+/** The job that this key made of this upload, if it did. */
+async function answeredBefore(
+  context: Context,
+  caller: Caller,
+  uploadId: string,
+  key: string,
+): Promise<string | undefined> {
+  const row = await context.table.get(uploadKey(uploadId));
+  if (!row || row.attributes["tenant"] !== caller.tenant || row.attributes["state"] !== "finished") return undefined;
+  const jobId = jobIdFor(context, caller, { idempotency: { key, bodyDigest: "" } });
+  return row.attributes["jobId"] === jobId ? jobId : undefined;
+}
+
+/** The job's id is settled in the upload's row first: a crash after this loses nothing and makes no second job. */
+async function reserve(context: Context, caller: Caller, uploadId: string, job: NewJob): Promise<string> {
+  const jobId = jobIdFor(context, caller, job);
+  const written = await context.table.write(
+    uploadKey(uploadId),
+    { set: { state: "finishing", jobId, usedAt: context.clock.now() } },
+    [{ kind: "equals", name: "state", value: "open" }],
+  );
+  if (written.ok) return jobId;
+  const reserved = written.row?.attributes["state"] === "finishing" ? written.row.attributes["jobId"] : undefined;
+  if (typeof reserved !== "string") throw unknownUpload();
+  return reserved;
+}
+
+/** Gives back the place among the tenant's open uploads. */
+export async function freeUploadPlace(context: Context, row: Row): Promise<void> {
+  const { tenant, place } = row.attributes;
+  if (typeof tenant !== "string" || typeof place !== "string") return;
+  await context.table.write(admissionKey(tenant), { removeFromSet: { uploads: [place] } }, [{ kind: "row-exists" }]);
+}
+
+/** Folds receipts into arrays. @throws DomainError "invalid-argument" naming the first hole or overlap of an array */
+function assemble(upload: Upload, receipts: readonly ChunkReceipt[]): ReceivedArray[] {
+  const byArray = new Map<string, ChunkReceipt[]>();
+  for (const receipt of receipts) {
+    const chunks = byArray.get(receipt.array);
+    if (chunks) chunks.push(receipt);
+    else byArray.set(receipt.array, [receipt]);
+  }
+  const faults: string[] = [];
+  const arrays: ReceivedArray[] = [];
+  for (const [name, total] of upload.totals) {
+    const chunks = byArray.get(name) ?? [];
+    let covered = 0;
+    for (const chunk of chunks) {
+      if (chunk.elementOffset !== covered) break;
+      covered += chunk.elements;
+    }
+    if (covered === total) {
+      arrays.push({ name, elementBytes: chunks[0]?.elementBytes ?? 1, elements: total, chunks });
+      continue;
+    }
+    const next = chunks.find((chunk) => chunk.elementOffset >= covered)?.elementOffset;
+    const overlaps = chunks.some(
+      (chunk) => chunk.elementOffset < covered && chunk.elementOffset + chunk.elements > covered,
+    );
+    faults.push(
+      overlaps
+        ? `array ${name}: two chunks cover element ${covered - 1}`
+        : `array ${name}: elements ${covered} to ${(next ?? total) - 1} of ${total} were not sent`,
+    );
+  }
+  if (faults.length > 0) throw new DomainError("invalid-argument", `ValidationError: ${faults.join("; ")}`);
+  return arrays;
+}

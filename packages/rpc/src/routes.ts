@@ -1,0 +1,128 @@
+// Mounts the services on Connect routers: one for binary messages, whose largest messages stay undecoded, and one for JSON.
+import { create, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import type { Caller, Context } from "@sortie/core";
+import {
+  CuOptRemoteService,
+  IncumbentResponseSchema,
+  JobService,
+  ResultResponseSchema,
+  rawFields,
+  rawMessage,
+  StartChunkedUploadRequestSchema,
+  SubmitJobRequestSchema,
+  withRawMessages,
+} from "@sortie/wire";
+import { type Call, type CuOptHandlers, createCuOptHandlers } from "./cuopt/handlers.ts";
+import { toClientError } from "./errors.ts";
+import { createJobHandlers } from "./sortie/job-service.ts";
+
+export interface RouteOptions {
+  readonly maxMessageBytes: number;
+  /** On whose behalf a request is made. */
+  readonly callerOf: (request: HandlerContext) => Caller;
+}
+
+export interface Routes {
+  readonly binary: (router: ConnectRouter) => void;
+  readonly json: (router: ConnectRouter) => void;
+}
+
+const IDEMPOTENCY_HEADER = "idempotency-key";
+const LONGEST_KEY = 255;
+
+export function createRoutes(context: Context, options: RouteOptions): Routes {
+  const cuopt = createCuOptHandlers(context, options);
+  const jobs = createJobHandlers(context);
+
+  const callFrom = (handler: HandlerContext): Call => {
+    const key = handler.requestHeader.get(IDEMPOTENCY_HEADER) || undefined;
+    return {
+      caller: options.callerOf(handler),
+      signal: handler.signal,
+      idempotencyKey: key === undefined ? undefined : key.slice(0, LONGEST_KEY),
+    };
+  };
+
+  /** Gives a handler its call, and clients errors that are meant for them. */
+  function unary<I, O>(
+    handle: (request: I, call: Call) => Promise<O>,
+  ): (request: I, handler: HandlerContext) => Promise<O> {
+    return async (request, handler) => {
+      try {
+        return await handle(request, callFrom(handler));
+      } catch (error) {
+        throw toClientError(error);
+      }
+    };
+  }
+
+  function streaming<I, O>(handle: (request: I, call: Call) => AsyncIterable<O>) {
+    return async function* (request: I, handler: HandlerContext): AsyncGenerator<O> {
+      try {
+        yield* handle(request, callFrom(handler));
+      } catch (error) {
+        throw toClientError(error);
+      }
+    };
+  }
+
+  const plain = {
+    sendArrayChunk: unary(cuopt.sendArrayChunk),
+    finishChunkedUpload: unary(cuopt.finishChunkedUpload),
+    checkStatus: unary(cuopt.checkStatus),
+    startChunkedDownload: unary(cuopt.startChunkedDownload),
+    getResultChunk: unary(cuopt.getResultChunk),
+    finishChunkedDownload: unary(cuopt.finishChunkedDownload),
+    deleteResult: unary(cuopt.deleteResult),
+    cancelJob: unary(cuopt.cancelJob),
+    waitForCompletion: unary(cuopt.waitForCompletion),
+    streamLogs: streaming(cuopt.streamLogs),
+  };
+  const jobRoutes = { listJobs: unary(jobs.listJobs), getJob: unary(jobs.getJob) };
+
+  return {
+    binary(router) {
+      router.service(rawCuOptService, {
+        ...plain,
+        submitJob: unary((request: Message, call) => cuopt.submitJob(rawFields(request), call)),
+        startChunkedUpload: unary((request: Message, call) => cuopt.startChunkedUpload(rawFields(request), call)),
+        getResult: unary(async (request: Parameters<CuOptHandlers["getResult"]>[0], call) =>
+          rawMessage(await cuopt.getResult(request, call)),
+        ),
+        getIncumbents: unary(async (request: Parameters<CuOptHandlers["getIncumbents"]>[0], call) =>
+          rawMessage(await cuopt.getIncumbents(request, call)),
+        ),
+        // The descriptor's message types are replaced at run time, which its static type cannot say.
+      } as never);
+      router.service(JobService, jobRoutes);
+    },
+    json(router) {
+      router.service(CuOptRemoteService, {
+        ...plain,
+        submitJob: unary((request, call) => cuopt.submitJob(toBinary(SubmitJobRequestSchema, request), call)),
+        startChunkedUpload: unary((request, call) =>
+          cuopt.startChunkedUpload(
+            toBinary(StartChunkedUploadRequestSchema, create(StartChunkedUploadRequestSchema, request)),
+            call,
+          ),
+        ),
+        getResult: unary(async (request, call) =>
+          fromBinary(ResultResponseSchema, await cuopt.getResult(request, call)),
+        ),
+        getIncumbents: unary(async (request, call) =>
+          fromBinary(IncumbentResponseSchema, await cuopt.getIncumbents(request, call)),
+        ),
+      });
+      router.service(JobService, jobRoutes);
+    },
+  };
+}
+
+/** The largest messages skip Connect's decoder and encoder. */
+const rawCuOptService = withRawMessages(CuOptRemoteService, {
+  submitJob: { input: true },
+  startChunkedUpload: { input: true },
+  getResult: { output: true },
+  getIncumbents: { output: true },
+});

@@ -1,0 +1,199 @@
+// Between Node's requests and Connect's routes: picks the router, watches each call, and can end them all.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { performance } from "node:perf_hooks";
+import { Code, ConnectError, type ConnectRouter, createConnectRouter, type Interceptor } from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import {
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import type { Logger } from "pino";
+import type { ByteBudget, Release } from "./byte-budget.ts";
+import { errorGuard } from "./error-guard.ts";
+import type { FinishedCall, Metrics } from "./metrics.ts";
+import { readRequestBody } from "./request-body.ts";
+
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+/** The same services twice: JSON needs typed messages, while binary routes may take some messages undecoded. */
+export interface HostRoutes {
+  readonly binary: (router: ConnectRouter) => void;
+  readonly json: (router: ConnectRouter) => void;
+}
+
+export interface RpcHandlerOptions {
+  readonly routes: HostRoutes;
+  readonly interceptors: readonly Interceptor[];
+  readonly maxMessageBytes: number;
+  readonly budget: ByteBudget;
+  readonly metrics: Metrics;
+  readonly onCallFinished?: ((call: FinishedCall) => void) | undefined;
+  readonly logger: Logger;
+}
+
+export interface RpcHandler {
+  /** Answers the request if it is a call; false if it is not. */
+  handle(request: NodeRequest, response: NodeResponse): boolean;
+  /** Ends running calls with this reason: their signals abort, and streams stop at once. */
+  abort(which: "streams" | "all", reason: ConnectError): void;
+  readonly runningCalls: number;
+}
+
+interface Call {
+  readonly controller: AbortController;
+  readonly isStream: boolean;
+}
+
+export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
+  const binary = buildPaths(options.routes.binary, options);
+  const json = buildPaths(options.routes.json, options);
+  const running = new Set<Call>();
+  let ended: ConnectError | undefined; // Set once everything was told to end: late calls get the same answer.
+
+  const start = (handler: UniversalHandler, request: NodeRequest, response: NodeResponse) => {
+    const method = `${handler.service.typeName}/${handler.method.name}`;
+    const universal = universalRequestFromNodeRequest(request, response as ServerResponse, undefined, undefined);
+    const controller = new AbortController();
+    universal.signal.addEventListener("abort", () => controller.abort(universal.signal.reason), { once: true });
+    if (ended !== undefined) controller.abort(ended);
+    const call: Call = { controller, isStream: handler.method.methodKind !== "unary" };
+    running.add(call);
+
+    const startedAt = performance.now();
+    const releases: Release[] = [];
+    let requestBytes = 0;
+    let responseBytes = 0;
+    let outcome: UniversalServerResponse | undefined;
+    options.metrics.callStarted(method);
+    response.once("close", () => {
+      running.delete(call);
+      for (const release of releases) release();
+      const finished: FinishedCall = {
+        method,
+        protocol: protocolOf(request),
+        code: response.writableFinished ? codeOf(outcome) : "canceled",
+        durationMs: performance.now() - startedAt,
+        requestBytes,
+        responseBytes,
+      };
+      options.metrics.callFinished(finished);
+      options.onCallFinished?.(finished);
+    });
+
+    const body = readRequestBody(request, {
+      budget: options.budget,
+      maxMessageBytes: options.maxMessageBytes,
+      signal: controller.signal,
+      onReserve(release) {
+        // The client may have left while this waited.
+        if (response.destroyed || response.writableFinished) release();
+        else releases.push(release);
+      },
+      onBytes: (count) => {
+        requestBytes += count;
+      },
+    });
+    handler({ ...universal, body, signal: controller.signal })
+      .then((answer) => {
+        outcome = answer;
+        const counted = answer.body && countBytes(answer.body, (count) => (responseBytes += count));
+        return universalResponseToNodeResponse(
+          counted ? { ...answer, body: counted } : answer,
+          response as ServerResponse,
+        );
+      })
+      .catch((error: unknown) => {
+        if (!response.destroyed && ConnectError.from(error).code !== Code.Aborted) {
+          options.logger.debug({ err: error, method }, "response could not be written");
+          response.destroy();
+        }
+      });
+  };
+
+  return {
+    handle(request, response) {
+      const url = request.url ?? "";
+      const end = url.indexOf("?");
+      const path = end === -1 ? url : url.slice(0, end);
+      const handler = (speaksJson(request, end === -1 ? "" : url.slice(end + 1)) ? json : binary).get(path);
+      if (handler === undefined) return answerUnknownMethod(path, request, response);
+      try {
+        start(handler, request, response);
+      } catch (error) {
+        // No host in the request, or a path that is none.
+        response.statusCode = 400;
+        response.setHeader("content-type", "text/plain");
+        response.end(`${ConnectError.from(error).rawMessage}\n`);
+      }
+      return true;
+    },
+    abort(which, reason) {
+      if (which === "all") ended = reason;
+      for (const call of running) if (which === "all" || call.isStream) call.controller.abort(reason);
+    },
+    get runningCalls() {
+      return running.size;
+    },
+  };
+}
+
+/** gRPC clients expect a status; everyone else is content with 404. */
+function answerUnknownMethod(path: string, request: NodeRequest, response: NodeResponse): boolean {
+  if (protocolOf(request) === "connect") return false;
+  response.setHeader("content-type", request.headers["content-type"] ?? "application/grpc");
+  response.setHeader("grpc-status", String(Code.Unimplemented));
+  response.setHeader("grpc-message", encodeURIComponent(`this server has no method ${path}`));
+  response.end();
+  return true;
+}
+
+function buildPaths(
+  register: (router: ConnectRouter) => void,
+  options: RpcHandlerOptions,
+): Map<string, UniversalHandler> {
+  const router = createConnectRouter({
+    readMaxBytes: options.maxMessageBytes,
+    writeMaxBytes: options.maxMessageBytes,
+    acceptCompression: [compressionGzip],
+    interceptors: [errorGuard(options.logger), ...options.interceptors],
+  });
+  register(router);
+  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+}
+
+const JSON_CONTENT_TYPE = /^application\/(connect\+|grpc\+|grpc-web\+)?json\b/i;
+
+function speaksJson(request: NodeRequest, query: string): boolean {
+  if (request.method === "GET") return new URLSearchParams(query).get("encoding") === "json";
+  return JSON_CONTENT_TYPE.test(request.headers["content-type"] ?? "");
+}
+
+function protocolOf(request: NodeRequest): FinishedCall["protocol"] {
+  const contentType = request.headers["content-type"] ?? "";
+  if (/^application\/grpc-web/i.test(contentType)) return "grpc-web";
+  return /^application\/grpc/i.test(contentType) ? "grpc" : "connect";
+}
+
+/** Only known once the body is out, because gRPC puts it into the trailers. */
+function codeOf(outcome: UniversalServerResponse | undefined): string {
+  if (outcome === undefined) return "unknown";
+  const status = outcome.trailer?.get("grpc-status") ?? outcome.header?.get("grpc-status");
+  if (status) return status === "0" ? "ok" : codeName(Number(status));
+  return outcome.status < 400 ? "ok" : `http_${outcome.status}`;
+}
+
+const codeName = (code: Code): string =>
+  (Code[code] ?? `code_${code}`).replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
+
+async function* countBytes(
+  body: AsyncIterable<Uint8Array>,
+  count: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of body) {
+    count(piece.byteLength);
+    yield piece;
+  }
+}

@@ -1,0 +1,98 @@
+// Names of a model as bytes: numbered in the order of arrival and found again without making strings.
+import { GrowingFloats, GrowingInts } from "./growing.ts";
+
+/**
+ * A hash table with open addressing. The bytes of all names stand one behind the other in one buffer; the slots hold
+ * the number of a name plus 1 (0 is a free slot) and are at most half full.
+ */
+export class NameTable {
+  #slots = new Int32Array(2048);
+  #hashes = new GrowingInts();
+  /** Where each name ends in `#bytes`; it starts where the one before ends. */
+  #ends = new GrowingFloats();
+  #bytes = new Uint8Array(16384);
+
+  get size(): number {
+    return this.#ends.length;
+  }
+
+  /** The number of the name `bytes[start, end)`, or -1. */
+  find(bytes: Uint8Array, start: number, end: number): number {
+    const hash = hashOf(bytes, start, end);
+    const mask = this.#slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const index = (this.#slots[slot] as number) - 1;
+      if (index < 0) return -1;
+      if (this.#hashes.values[index] === hash && this.is(index, bytes, start, end)) return index;
+    }
+  }
+
+  /** Whether `bytes[start, end)` is the name with this number. */
+  is(index: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const from = this.#start(index);
+    const length = end - start;
+    if ((this.#ends.values[index] as number) - from !== length) return false;
+    for (let i = 0; i < length; i++) {
+      if (this.#bytes[from + i] !== bytes[start + i]) return false;
+    }
+    return true;
+  }
+
+  /** Adds a name that `find` does not know, and gives its number. */
+  add(bytes: Uint8Array, start: number, end: number): number {
+    const index = this.size;
+    const from = index === 0 ? 0 : (this.#ends.values[index - 1] as number);
+    const to = from + (end - start);
+    if (to > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(to, 2 * this.#bytes.length));
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    for (let i = 0; i < end - start; i++) this.#bytes[from + i] = bytes[start + i] as number;
+    this.#ends.push(to);
+    this.#hashes.push(hashOf(bytes, start, end));
+    if (2 * (index + 1) > this.#slots.length) this.#rehash(2 * this.#slots.length);
+    else this.#place(index);
+    return index;
+  }
+
+  name(index: number): string {
+    return textOf(this.#bytes, this.#start(index), this.#ends.values[index] as number);
+  }
+
+  #start(index: number): number {
+    return index === 0 ? 0 : (this.#ends.values[index - 1] as number);
+  }
+
+  #place(index: number): void {
+    const mask = this.#slots.length - 1;
+    let slot = (this.#hashes.values[index] as number) & mask;
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
+    this.#slots[slot] = index + 1;
+  }
+
+  #rehash(slots: number): void {
+    this.#slots = new Int32Array(slots);
+    for (let index = 0; index < this.size; index++) this.#place(index);
+  }
+}
+
+/** FNV-1a, 32 bits (Fowler, Noll, Vo), with the upper half folded into the lower, which picks the slot. */
+function hashOf(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5 | 0;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+  return hash ^ (hash >>> 15);
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+const latin1 = new TextDecoder("latin1");
+
+/** Text of bytes that are UTF-8, or else one character for each byte. */
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  const view = bytes.subarray(start, end);
+  try {
+    return utf8.decode(view);
+  } catch {
+    return latin1.decode(view);
+  }
+}

@@ -1,0 +1,110 @@
+// A worker process of the embedded platform: opens the data directory, gets its engine ready, and runs the jobs that its
+// parent names, one at a time. It outlives its parent: with a job in hand it finishes that job, then leaves.
+import { parseArgs } from "node:util";
+import { DEFAULT_LIMITS, type Limits, type WorkerContext } from "@sortie/core";
+import {
+  type Durability,
+  openLocalPlatform,
+  type PoolCommand,
+  type PoolReport,
+  systemClock,
+  systemIds,
+  thisProcess,
+} from "@sortie/platform-local";
+import { createHighsEngine } from "@sortie/solve";
+import { runJob } from "./run-job.ts";
+import { createSolveRunner } from "./solve-job.ts";
+
+/** What the server tells its workers on their command line, as one JSON text. */
+export interface WorkerSettings {
+  readonly dataDir: string;
+  readonly durability: Durability;
+  readonly limits: Limits;
+}
+
+const { values } = parseArgs({ options: { settings: { type: "string" } } });
+const settings = JSON.parse(values.settings ?? "{}") as Partial<WorkerSettings>;
+
+function note(message: string, error?: unknown): void {
+  const fault =
+    error instanceof Error ? { error: error.message, stack: error.stack } : error === undefined ? {} : { error };
+  process.stderr.write(`${JSON.stringify({ time: Date.now(), pid: process.pid, msg: message, ...fault })}\n`);
+}
+
+async function main(): Promise<void> {
+  if (!settings.dataDir) throw new Error("--settings needs a dataDir");
+  const platform = await openLocalPlatform({
+    dataDir: settings.dataDir,
+    durability: settings.durability ?? "process",
+  });
+  const context: WorkerContext = {
+    table: platform.table,
+    blobs: platform.blobs,
+    clock: systemClock,
+    ids: systemIds,
+    limits: settings.limits ?? DEFAULT_LIMITS,
+  };
+  await using engine = createHighsEngine();
+  await engine.warm();
+  const solve = createSolveRunner(engine);
+  const runners = { lp: solve, mip: solve };
+
+  let current: { jobId: string; stop: AbortController; done: Promise<void> } | undefined;
+  let leaving = false;
+  const closed = Promise.withResolvers<void>();
+
+  const leaveWhenIdle = () => {
+    leaving = true;
+    if (!current) closed.resolve();
+  };
+  const report = (message: PoolReport) => {
+    // A parent that is gone is told nothing; the table has it all.
+    if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+  };
+  const run = async (jobId: string, stop: AbortController) => {
+    try {
+      await runJob(context, jobId, thisProcess, runners, {
+        onClaimed: () => report({ type: "claimed", jobId }),
+        onFault: note,
+        signal: stop.signal,
+      });
+    } catch (error) {
+      note(`job ${jobId}`, error);
+    }
+    current = undefined;
+    report({ type: "done", jobId });
+    if (leaving) closed.resolve();
+  };
+
+  process.on("message", (message: PoolCommand) => {
+    if (message.type === "exit") return leaveWhenIdle();
+    if (message.type === "stop") {
+      if (current?.jobId === message.jobId) current.stop.abort();
+      return;
+    }
+    if (current || leaving) return;
+    const stop = new AbortController();
+    current = { jobId: message.jobId, stop, done: Promise.resolve() };
+    current.done = run(message.jobId, stop);
+  });
+  process.on("disconnect", leaveWhenIdle);
+  // A request to go: the job in hand is given back for another attempt.
+  process.on("SIGTERM", () => {
+    leaveWhenIdle();
+    current?.stop.abort();
+  });
+  // Ctrl-C in a terminal reaches the whole group; stopping is the server's to say.
+  process.on("SIGINT", () => undefined);
+  report({ type: "ready", worker: thisProcess });
+  if (!process.connected) leaveWhenIdle();
+  await closed.promise;
+  await platform.close();
+}
+
+main().then(
+  () => process.exit(0),
+  (error) => {
+    note("the worker could not start", error);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,72 @@
+// Generates packages/wire/src/gen from proto/ with buf and protoc-gen-es, both from node_modules and without network.
+//
+// Usage: npm run generate            writes the generated code
+//        npm run generate -- --check generates elsewhere and fails if the result differs from what is there
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const generated = join("packages", "wire", "src", "gen");
+
+/** Runs `buf generate` with its output below `base`. */
+function generate(base: string): void {
+  const bin = join(root, "node_modules", ".bin");
+  const result = spawnSync(
+    process.execPath,
+    [join(root, "node_modules", "@bufbuild", "buf", "bin", "buf"), "generate", "--output", base],
+    {
+      cwd: root,
+      stdio: "inherit",
+      // The plugin is a script with a `node` line: let it find this very Node.
+      env: { ...process.env, PATH: [dirname(process.execPath), bin, process.env["PATH"]].join(delimiter) },
+    },
+  );
+  if (result.error) throw result.error;
+  if (result.status !== 0) throw new Error(`buf generate failed with exit code ${result.status}`);
+}
+
+/** All files below `folder`: path relative to it (with forward slashes) → content. */
+function readTree(folder: string): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    files.set(relative(folder, path).split(sep).join("/"), readFileSync(path, "utf8"));
+  }
+  return files;
+}
+
+function differences(committed: Map<string, string>, fresh: Map<string, string>): string[] {
+  const lines: string[] = [];
+  for (const [path, text] of fresh) {
+    const old = committed.get(path);
+    if (old === undefined) lines.push(`missing: ${path}`);
+    else if (old !== text) lines.push(`differs: ${path}`);
+  }
+  for (const path of committed.keys()) if (!fresh.has(path)) lines.push(`not generated any more: ${path}`);
+  return lines.sort();
+}
+
+const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
+if (values.check) {
+  const base = mkdtempSync(join(tmpdir(), "sortie-generate-"));
+  try {
+    generate(base);
+    const lines = differences(readTree(join(root, generated)), readTree(join(base, generated)));
+    if (lines.length > 0) {
+      process.stderr.write(`${generated} is not what proto/ generates; run \`npm run generate\`:\n`);
+      for (const line of lines) process.stderr.write(`  ${line}\n`);
+      process.exitCode = 1;
+    } else {
+      process.stdout.write(`${generated} is up to date\n`);
+    }
+  } finally {
+    rmSync(base, { recursive: true, force: true });
+  }
+} else {
+  generate(root);
+}

@@ -1,0 +1,26 @@
+// The test projects: unit tests beside the code, and the suites under test/.
+import { defineConfig } from "vitest/config";
+
+const shared = {
+  // Packages import each other by name; in the repository those names lead to sources.
+  resolve: { conditions: ["sortie-source", "node", "import", "module", "default"] },
+  ssr: { resolve: { conditions: ["sortie-source", "node", "import", "module", "default"] } },
+};
+const project = (name: string, include: string[], extra: Record<string, unknown> = {}) => ({
+  ...shared,
+  test: { name, include, environment: "node", testTimeout: 60_000, hookTimeout: 60_000, pool: "forks" as const, ...extra },
+});
+
+export default defineConfig({
+  test: {
+    execArgv: ["--conditions=sortie-source", "--no-warnings=ExperimentalWarning"],
+    projects: [
+      project("unit", ["packages/*/src/**/*.test.ts", "test/*.test.ts"], { exclude: ["**/*.fuzz.test.ts", "**/node_modules/**"] }),
+      project("contract", ["test/contract/**/*.test.ts"]),
+      project("e2e", ["test/e2e/**/*.test.ts"]),
+      project("conformance", ["test/conformance/**/*.test.ts"], { testTimeout: 240_000 }),
+      project("faults", ["test/faults/**/*.test.ts"], { testTimeout: 240_000 }),
+      project("fuzz", ["packages/*/src/**/*.fuzz.test.ts", "test/fuzz/**/*.test.ts"], { testTimeout: 120_000 }),
+    ],
+  },
+});
