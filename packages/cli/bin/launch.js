@@ -44,11 +44,11 @@ function findNode() {
   if (!name) fail(`npm has no Node 24 package for ${process.platform} ${process.arch}`);
   process.stderr.write(`Node ${process.version} is older than Sortie needs: fetching Node 24 from npm (once) ...\n`);
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-  const found = spawnSync(
-    npm,
-    ["exec", "--yes", `--package=${name}@24.x`, "--", "node", "-p", "process.execPath"],
-    { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], shell: process.platform === "win32" },
-  );
+  const found = spawnSync(npm, ["exec", "--yes", `--package=${name}@24.x`, "--", "node", "-p", "process.execPath"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+    shell: process.platform === "win32",
+  });
   const path = (found.stdout || "").trim().split("\n").pop();
   if (found.status !== 0 || !path || !existsSync(path)) {
     fail(`npm could not fetch ${name}@24.x: ${(found.stderr || String(found.error || "")).trim().split("\n").pop()}`);

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { nearest } from "@sortie/server";
 import type { Command } from "./command.ts";
 import { serve } from "./commands/serve.ts";
+import { solve } from "./commands/solve.ts";
 
-const COMMANDS: readonly Command[] = [serve];
+const COMMANDS: readonly Command[] = [serve, solve];
 
 function help(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length));

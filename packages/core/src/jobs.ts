@@ -66,18 +66,16 @@ export async function submitJob(
       [{ kind: "row-absent" }],
     );
     created = written.ok;
-    if (!written.ok && job.idempotency && written.row) {
-      await leave(context, place);
-      return repeated(written.row, jobId, job);
+    if (!written.ok) {
+      // Another call made this job. Two calls in one millisecond take the same place, which is then the job's.
+      if (written.row?.attributes["place"] !== place.member) await leave(context, place);
+      if (job.idempotency && written.row) return repeated(written.row, jobId, job);
     }
   } catch (error) {
     await leave(context, place).catch((fault) => context.onFault("giving back a job's place", fault));
     throw error;
   }
-  if (!created) {
-    await leave(context, place);
-    return { jobId, created: false };
-  }
+  if (!created) return { jobId, created: false };
   await dispatchJob(context, jobId, caller.tenant, job.placement, job.memoryBytes, 1);
   return { jobId, created: true };
 }

@@ -19,7 +19,7 @@ import {
   uploadPartition,
 } from "./keys.ts";
 import type { Row } from "./ports.ts";
-import { freeUploadPlace } from "./uploads.ts";
+import { closeUpload, freeUploadPlace } from "./uploads.ts";
 
 const REDISPATCH_MS = 15_000;
 const EVENT_RETRY_MS = 5_000;
@@ -197,18 +197,15 @@ async function attendUpload(context: Context, row: Row): Promise<void> {
   const id = row.pk.slice("upload#".length);
   const now = context.clock.now();
   const { state, usedAt, jobId } = row.attributes;
-  if (state === "finishing" && typeof jobId === "string") {
-    // A crash between making the job and closing the upload: the job's row decides.
-    const made = await context.table.get(jobKey(jobId));
-    const change = made
-      ? { set: { state: "finished" }, index: { due: null } }
-      : { set: { state: "open" }, unset: ["jobId"] };
-    const closed = await context.table.write(uploadKey(id), change, [
-      { kind: "equals", name: "state", value: "finishing" },
-    ]);
-    if (made && closed.ok) return freeUploadPlace(context, closed.row);
-  }
   if (state === "finished") return;
+  if (typeof jobId === "string") {
+    // A crash between making the job and closing the upload, or a finish under way: the job's row decides.
+    if (await context.table.get(jobKey(jobId))) return closeUpload(context, id, jobId);
+    await context.table.write(uploadKey(id), { set: { state: "open" } }, [
+      { kind: "equals", name: "state", value: "finishing" },
+      { kind: "equals", name: "jobId", value: jobId },
+    ]);
+  }
   const end = Number(usedAt) + context.limits.uploadIdleMs;
   if (now < end) {
     await context.table.write(uploadKey(id), { index: { due: duePosition(`upload:${id}`, end) } }, [
@@ -241,7 +238,7 @@ async function attendDownload(context: Context, row: Row): Promise<void> {
  * After a start: queued jobs go to the dispatcher again, in the order they were submitted; jobs in hand are adopted if
  * their worker lives and attempted again if not, which is no attempt of theirs.
  */
-export async function recover(context: Context, adopt: (worker: string, jobId: string) => void): Promise<void> {
+export async function recover(context: Context, adopt: (job: Job) => void): Promise<void> {
   const queued: Job[] = [];
   for (const pk of duePartitions()) {
     let cursor: string | undefined;
@@ -265,14 +262,9 @@ export async function recover(context: Context, adopt: (worker: string, jobId: s
   }
 }
 
-async function takeUp(
-  context: Context,
-  job: Job,
-  adopt: (worker: string, jobId: string) => void,
-  queued: Job[],
-): Promise<void> {
+async function takeUp(context: Context, job: Job, adopt: (job: Job) => void, queued: Job[]): Promise<void> {
   if ((await context.dispatcher.isAlive(String(job.worker))) === "alive") {
-    adopt(String(job.worker), job.id);
+    adopt(job);
     return;
   }
   if (job.state !== "processing") return releaseLost(context, job);

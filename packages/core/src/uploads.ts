@@ -309,7 +309,7 @@ export async function finishUpload(
   const upload = uploadFromRow(row);
   await touchUpload(context, uploadId);
   const job = await prepare(upload, assemble(upload, receipts));
-  const jobId = await reserve(context, caller, uploadId, job);
+  const jobId = await reserve(context, caller, row, job);
   let created: boolean;
   try {
     ({ created } = await submitJob(
@@ -321,16 +321,13 @@ export async function finishUpload(
       Number(row.attributes["createdAt"]),
     ));
   } catch (error) {
-    await context.table.write(uploadKey(uploadId), { set: { state: "open" }, unset: ["jobId"] }, [
+    await context.table.write(uploadKey(uploadId), { set: { state: "open" } }, [
       { kind: "equals", name: "jobId", value: jobId },
       { kind: "equals", name: "state", value: "finishing" },
     ]);
     throw error;
   }
-  const closed = await context.table.write(uploadKey(uploadId), { set: { state: "finished" }, index: { due: null } }, [
-    { kind: "equals", name: "state", value: "finishing" },
-  ]);
-  if (closed.ok) await freeUploadPlace(context, closed.row);
+  await closeUpload(context, uploadId, jobId);
   // The job was made by another call that finished this upload at the same time.
   if (!created && !job.idempotency) throw unknownUpload();
   return jobId;
@@ -349,18 +346,37 @@ async function answeredBefore(
   return row.attributes["jobId"] === jobId ? jobId : undefined;
 }
 
-/** The job's id is settled in the upload's row first: a crash after this loses nothing and makes no second job. */
-async function reserve(context: Context, caller: Caller, uploadId: string, job: NewJob): Promise<string> {
-  const jobId = jobIdFor(context, caller, job);
+/**
+ * The job's id is settled in the upload's row first, and stays there when the finish is refused: however many finishes are
+ * under way, refused or cut off by a crash, an upload makes one job.
+ */
+async function reserve(context: Context, caller: Caller, row: Row, job: NewJob): Promise<string> {
+  const held = row.attributes["jobId"];
+  const jobId = job.idempotency || typeof held !== "string" ? jobIdFor(context, caller, job) : held;
   const written = await context.table.write(
-    uploadKey(uploadId),
+    { pk: row.pk, sk: row.sk },
     { set: { state: "finishing", jobId, usedAt: context.clock.now() } },
-    [{ kind: "equals", name: "state", value: "open" }],
+    [
+      { kind: "equals", name: "state", value: "open" },
+      typeof held === "string" ? { kind: "equals", name: "jobId", value: held } : { kind: "absent", name: "jobId" },
+    ],
   );
   if (written.ok) return jobId;
-  const reserved = written.row?.attributes["state"] === "finishing" ? written.row.attributes["jobId"] : undefined;
+  const state = written.row?.attributes["state"];
+  // Another finish was refused since the row was read.
+  if (written.row && state === "open") return reserve(context, caller, written.row, job);
+  const reserved = state === "finishing" ? written.row?.attributes["jobId"] : undefined;
   if (typeof reserved !== "string") throw unknownUpload();
   return reserved;
+}
+
+/** The job is made: the upload is its input from now on. */
+export async function closeUpload(context: Context, uploadId: string, jobId: string): Promise<void> {
+  const closed = await context.table.write(uploadKey(uploadId), { set: { state: "finished" }, index: { due: null } }, [
+    { kind: "equals", name: "jobId", value: jobId },
+    { kind: "one-of", name: "state", values: ["open", "finishing"] },
+  ]);
+  if (closed.ok) await freeUploadPlace(context, closed.row);
 }
 
 /** Gives back the place among the tenant's open uploads. */

@@ -1,6 +1,24 @@
 // The public face of @sortie/platform-local: Sortie on one machine.
-export * from "./file-blobs.ts";
-export * from "./process-identity.ts";
+export {
+  type DataDirLock,
+  type LocalPlatform,
+  type LocalPlatformOptions,
+  lockDataDir,
+  openLocalPlatform,
+  workerLogFile,
+} from "./data-dir.ts";
+export { FileBlobs, type FileBlobsOptions } from "./file-blobs.ts";
+export { defaultMemoryBudget, sizeInWords } from "./memory-budget.ts";
+export type { PoolCommand, PoolReport } from "./pool-protocol.ts";
+export type { ExitInfo } from "./pool-worker.ts";
+export {
+  identityOf,
+  isRunning,
+  type ProcessIdentity,
+  parseIdentity,
+  thisProcess,
+} from "./process-identity.ts";
+export { type PoolStats, ProcessPoolDispatcher, type ProcessPoolOptions } from "./process-pool.ts";
 export type { Durability } from "./sqlite-protocol.ts";
-export * from "./sqlite-table.ts";
+export { SqliteTable, type SqliteTableOptions } from "./sqlite-table.ts";
 export { systemClock, systemIds } from "./system.ts";

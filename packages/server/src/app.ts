@@ -1,6 +1,5 @@
 // The embedded application: SQLite table, file blobs and a pool of worker processes under the services of packages/rpc.
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import {
   type Context,
   clearAdmission,
@@ -12,12 +11,12 @@ import {
   sweep,
 } from "@sortie/core";
 import {
+  type ExitInfo,
   lockDataDir,
   openLocalPlatform,
-  openProcessPool,
+  ProcessPoolDispatcher,
   systemClock,
   systemIds,
-  type WorkerExit,
 } from "@sortie/platform-local";
 import { createRoutes } from "@sortie/rpc";
 import { type WorkerSettings, workerProgram } from "@sortie/worker";
@@ -49,25 +48,23 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
   const { dataDirectory, durability } = settings;
   mkdirSync(dataDirectory, { recursive: true });
   await using undo = new AsyncDisposableStack();
-  const lock = undo.use(await lockDataDir(dataDirectory));
+  undo.use(lockDataDir(dataDirectory));
   const platform = await openLocalPlatform({ dataDir: dataDirectory, durability });
   undo.defer(() => platform.close());
   const limits = limitsFrom(settings);
   const onFault = (what: string, error: unknown) => logger.error({ err: error }, what);
   const workerSettings: WorkerSettings = { dataDir: dataDirectory, durability, limits };
 
-  const pool = openProcessPool({
+  const pool = new ProcessPoolDispatcher({
     size: settings.workers,
     entry: workerProgram,
     args: ["--settings", JSON.stringify(workerSettings)],
-    logFile: join(dataDirectory, "workers.log"),
+    dataDir: dataDirectory,
     memoryBudgetBytes: settings.memoryBudgetMb * 1024 * 1024,
     onError: (error) => onFault("worker pool", error),
     onWorkerGone: (worker, jobId, exit) => {
       logger.warn({ worker, jobId, ...exit }, "a worker is gone");
-      if (jobId !== undefined) {
-        loseAttempt(context, jobId, { worker, ...lossOf(exit) }).catch((error) => onFault(`job ${jobId}`, error));
-      }
+      loseAttempt(context, jobId, { worker, ...lossOf(exit) }).catch((error) => onFault(`job ${jobId}`, error));
     },
   });
   undo.use(pool);
@@ -81,9 +78,9 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
     onFault,
   };
   await clearAdmission(context, LOCAL.tenant);
-  await recover(context, (worker, jobId) => {
-    logger.info({ worker, jobId }, "a worker of an earlier server goes on");
-    pool.adopt(worker, jobId);
+  await recover(context, (job) => {
+    logger.info({ worker: job.worker, jobId: job.id }, "a worker of an earlier server goes on");
+    pool.adopt(String(job.worker), job.id, job.memoryBytes);
   });
   const stopSweeping = startSweep(context);
   const routes = createRoutes(context, { maxMessageBytes: settings.maxMessageBytes, callerOf: () => LOCAL });
@@ -95,7 +92,6 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
     async stop() {
       await stopSweeping();
       await opened.disposeAsync();
-      void lock;
     },
   };
 }
@@ -105,7 +101,8 @@ function logEvent(logger: Logger, event: JobEvent): void {
 }
 
 /** What a worker's end says of the job it had. A crash points at the model; being killed from outside does not. */
-function lossOf(exit: WorkerExit): { how: string; signature?: string } {
+function lossOf(exit: ExitInfo): { how: string; signature?: string } {
+  if (exit.code === null && exit.signal === null) return { how: "the worker is gone" };
   if (exit.signal === "SIGKILL" || exit.signal === "SIGTERM") return { how: `the worker was ended by ${exit.signal}` };
   const end = exit.signal === null ? `exit code ${exit.code}` : exit.signal;
   return { how: `the worker crashed with ${end}`, signature: end };

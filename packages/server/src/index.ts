@@ -1,4 +1,6 @@
 // The public face of @sortie/server: the host, the settings, and the server as a program.
+export { createApp } from "./app.ts";
+export { type EmbeddedOptions, type EmbeddedServer, openEmbedded } from "./embedded.ts";
 export type { Health } from "./health.ts";
 export { type Host, type HostOptions, ListenError, startHost } from "./host.ts";
 export type { AppGauge, FinishedCall, ReadGauges } from "./metrics.ts";

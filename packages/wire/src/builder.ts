@@ -51,6 +51,30 @@ export class MessageBuilder {
     return this.bytes(number, encoder.encode(value));
   }
 
+  /** A repeated text field, encoded into one piece of memory. */
+  strings(number: number, values: readonly string[]): this {
+    const tag = encodeVarint(number * 8 + WIRE_LEN);
+    let capacity = 0;
+    // A UTF-16 unit takes at most three bytes of UTF-8, a length at most five.
+    for (const value of values) capacity += tag.length + 5 + value.length * 3;
+    const bytes = new Uint8Array(capacity);
+    let at = 0;
+    for (const value of values) {
+      bytes.set(tag, at);
+      at += tag.length;
+      // The text goes behind a length of the size it has if all is ASCII, and is moved if that was wrong.
+      const guess = varintLength(value.length);
+      const { written } = encoder.encodeInto(value, bytes.subarray(at + guess));
+      const size = varintLength(written);
+      if (size !== guess) bytes.copyWithin(at + size, at + guess, at + guess + written);
+      let rest = written;
+      for (; rest >= 0x80; rest >>>= 7) bytes[at++] = (rest & 0x7f) | 0x80;
+      bytes[at++] = rest;
+      at += written;
+    }
+    return this.raw(bytes.subarray(0, at));
+  }
+
   /** An embedded message; its parts are taken over, not copied. */
   message(number: number, message: MessageBuilder): this {
     this.#prefix(number, message.#length);
@@ -75,6 +99,12 @@ export class MessageBuilder {
   #prefix(number: number, length: number): this {
     return this.raw(encodeVarint(number * 8 + WIRE_LEN)).raw(encodeVarint(length));
   }
+}
+
+function varintLength(value: number): number {
+  let length = 1;
+  for (let rest = value; rest >= 0x80; rest >>>= 7) length++;
+  return length;
 }
 
 /** A varint of up to 64 bits in two's complement. @throws RangeError if `value` is not an integer */

@@ -8,7 +8,7 @@ import { file_cuopt_remote_routing } from "./gen/cuopt/remote/routing_pb.js";
 import { file_cuopt_remote_service } from "./gen/cuopt/remote/service_pb.js";
 import { file_cuopt_remote_settings } from "./gen/cuopt/remote/settings_pb.js";
 import { file_cuopt_remote_solution } from "./gen/cuopt/remote/solution_pb.js";
-import { type FieldFact, factToText, readSource, readTable, specFolder, type WireTable } from "./tables.testing.ts";
+import { type FieldFact, factToText, readSource, readTable, specFolder, type WireTable } from "./testing/tables.ts";
 
 const files: readonly DescFile[] = [
   file_cuopt_remote_common,

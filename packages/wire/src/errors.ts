@@ -5,7 +5,7 @@ export class WireFormatError extends Error {
   override readonly name = "WireFormatError";
   /** The field, from the outermost message inwards: `SubmitJobRequest.lp_request.problem.A_values`. */
   readonly path: string;
-  /** Where it went wrong: byte offset in the byte array that was being decoded. */
+  /** Where it went wrong: byte offset in the innermost embedded message or packed run that was being decoded. */
   readonly offset: number;
 
   constructor(path: string, offset: number, problem: string) {

@@ -1,7 +1,6 @@
 // Byte strings of the original's reference encoder: we read them, and write exactly the same bytes.
 import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import * as golden from "./golden.testing.ts";
 import {
   ArrayFieldId,
   decodeSubmitJobRequest,
@@ -14,6 +13,7 @@ import {
   SubmitJobRequestSchema,
   VariableType,
 } from "./index.ts";
+import * as golden from "./testing/golden.ts";
 
 const { hex, toHex } = golden;
 

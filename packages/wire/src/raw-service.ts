@@ -72,7 +72,7 @@ export function rawFields(message: Message): readonly RawField[] {
 
 /**
  * A message that goes out as these bytes.
- * @param bytes an encoded message, copied when it is sent and not before
+ * @param bytes an encoded message without groups, copied when it is sent and not before
  * @throws WireFormatError if the bytes are not a sequence of fields
  */
 export function rawMessage(bytes: Uint8Array): RawMessage {

@@ -239,13 +239,14 @@ function addArrays(message: MessageBuilder, fields: readonly ResultField[], arra
 
 function decodeLpSolution(segments: Segments, path: string): DecodedSolution {
   const message = new MessageBuilder();
+  const scalars = new MessageBuilder();
   const arrays = new Map<ResultFieldId, Float64Array>();
   const warmStart: Uint8Array[] = [];
   takeArrays(segments, path, LP_FIELDS, arrays, (field) => {
     if (field.number === WARM_START) {
       field.expect(WIRE_LEN, "warm_start_data");
       warmStart.push(field.view());
-    } else message.raw(field.whole());
+    } else scalars.raw(field.whole());
   });
   if (warmStart.length > 0) {
     const inner = new MessageBuilder();
@@ -253,7 +254,7 @@ function decodeLpSolution(segments: Segments, path: string): DecodedSolution {
     takeArrays(warmStart, innerPath, WARM_START_FIELDS, arrays, (field) => inner.raw(field.whole()));
     message.message(WARM_START, inner);
   }
-  const bytes = message.finish();
+  const bytes = message.raw(scalars.finish()).finish();
   return { kind: "lp", message: bytes, arrays, scalars: decodeScalars(LPSolutionSchema, bytes, path) };
 }
 

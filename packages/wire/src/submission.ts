@@ -295,8 +295,7 @@ function encodeProblem(problem: ProblemToSend): MessageBuilder {
   message.double(4, problem.objectiveScalingFactor ?? 1);
   const offset = problem.objectiveOffset ?? 0;
   if (!Object.is(offset, 0)) message.double(5, offset);
-  for (const name of problem.variableNames ?? []) message.string(7, name);
-  for (const name of problem.rowNames ?? []) message.string(8, name);
+  message.strings(7, problem.variableNames ?? []).strings(8, problem.rowNames ?? []);
   for (const field of PROBLEM_FIELDS) {
     // Between 17 and 19, so that numbers ascend.
     if (field.number === ROW_TYPES_FIELD + 1) addRowTypes(message, problem);

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 
 export { type JobRunner, runJob } from "./run-job.ts";
 export { createSolveRunner } from "./solve-job.ts";
+export type { WorkerSettings } from "./worker-settings.ts";
 
 /** The program of a worker process, for whoever starts one. */
 export const workerProgram: string = fileURLToPath(

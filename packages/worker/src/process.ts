@@ -1,9 +1,8 @@
 // A worker process of the embedded platform: opens the data directory, gets its engine ready, and runs the jobs that its
 // parent names, one at a time. It outlives its parent: with a job in hand it finishes that job, then leaves.
 import { parseArgs } from "node:util";
-import { DEFAULT_LIMITS, type Limits, type WorkerContext } from "@sortie/core";
+import { DEFAULT_LIMITS, type WorkerContext } from "@sortie/core";
 import {
-  type Durability,
   openLocalPlatform,
   type PoolCommand,
   type PoolReport,
@@ -14,13 +13,7 @@ import {
 import { createHighsEngine } from "@sortie/solve";
 import { runJob } from "./run-job.ts";
 import { createSolveRunner } from "./solve-job.ts";
-
-/** What the server tells its workers on their command line, as one JSON text. */
-export interface WorkerSettings {
-  readonly dataDir: string;
-  readonly durability: Durability;
-  readonly limits: Limits;
-}
+import type { WorkerSettings } from "./worker-settings.ts";
 
 const { values } = parseArgs({ options: { settings: { type: "string" } } });
 const settings = JSON.parse(values.settings ?? "{}") as Partial<WorkerSettings>;
@@ -49,7 +42,7 @@ async function main(): Promise<void> {
   const solve = createSolveRunner(engine);
   const runners = { lp: solve, mip: solve };
 
-  let current: { jobId: string; stop: AbortController; done: Promise<void> } | undefined;
+  let current: { jobId: string; stop: AbortController } | undefined;
   let leaving = false;
   const closed = Promise.withResolvers<void>();
 
@@ -84,8 +77,8 @@ async function main(): Promise<void> {
     }
     if (current || leaving) return;
     const stop = new AbortController();
-    current = { jobId: message.jobId, stop, done: Promise.resolve() };
-    current.done = run(message.jobId, stop);
+    current = { jobId: message.jobId, stop };
+    void run(message.jobId, stop);
   });
   process.on("disconnect", leaveWhenIdle);
   // A request to go: the job in hand is given back for another attempt.

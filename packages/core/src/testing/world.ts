@@ -51,6 +51,8 @@ function countingIds(): Ids {
 }
 
 export interface World extends Context {
+  readonly table: MemoryTable;
+  readonly blobs: MemoryBlobs;
   readonly clock: ManualClock;
   readonly dispatcher: RecordingDispatcher;
   readonly events: RecordingEvents;

@@ -19,6 +19,7 @@ const fixedColumns = [
 /** Behind this character cards carry a sequence number, which nobody reads. */
 const lastFixedColumn = 72;
 
+/** More than any data line may have; what comes behind is not looked at. */
 const maxTokens = 8;
 
 /**
@@ -48,7 +49,6 @@ export class MpsLine {
 
   /**
    * Cuts the line at blanks and tabs. From token number `commentFrom` on, one that starts with $ begins a comment.
-   * @throws MpsError for more tokens than any line may have
    */
   split(commentFrom: number): void {
     const { bytes, end } = this;
@@ -58,7 +58,7 @@ export class MpsLine {
       while (at < end && isBlank(bytes[at] as number)) at++;
       if (at >= end) break;
       if (bytes[at] === 0x24 && count >= commentFrom) break;
-      if (count === maxTokens) throw this.errorAt(at, `unexpected ${this.quote(at, end)}; the line has too many fields`);
+      if (count === maxTokens) break;
       this.#tokenStarts[count] = at;
       while (at < end && !isBlank(bytes[at] as number)) at++;
       this.#tokenEnds[count] = at;
@@ -121,6 +121,13 @@ export class MpsLine {
         );
       }
     }
+  }
+
+  contains(byte: number): boolean {
+    for (let at = this.start; at < this.end; at++) {
+      if (this.bytes[at] === byte) return true;
+    }
+    return false;
   }
 
   has(field: FieldIndex): boolean {

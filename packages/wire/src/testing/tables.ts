@@ -35,7 +35,7 @@ function factFromText(text: string): FieldFact {
 
 /** A table of testdata/: `26.04` or `next`. */
 export function readTable(name: "26.04" | "next"): WireTable {
-  const path = fileURLToPath(new URL(`../testdata/cuopt-wire-${name}.json`, import.meta.url));
+  const path = fileURLToPath(new URL(`../../testdata/cuopt-wire-${name}.json`, import.meta.url));
   const { messages, enums, services } = JSON.parse(readFileSync(path, "utf8")) as {
     messages: Record<string, string[]>;
     enums: WireTable["enums"];
@@ -91,7 +91,7 @@ export function factsOf(source: SourceTable): WireTable {
 
 /** The folder of the original tables: SORTIE_SPEC, or ../shared/spec beside the repository; undefined if there is none. */
 export function specFolder(): string | undefined {
-  const beside = fileURLToPath(new URL("../../../../shared/spec", import.meta.url));
+  const beside = fileURLToPath(new URL("../../../../../shared/spec", import.meta.url));
   return [process.env["SORTIE_SPEC"], beside].find((folder) => folder && existsSync(join(folder, "cuopt-wire.json")));
 }
 

@@ -1,0 +1,65 @@
+// A model file on its way to the wire.
+import { createReadStream } from "node:fs";
+import type { ProblemMessage } from "@sortie/client";
+import { modelArrays, type Problem, readMps, VariableType } from "@sortie/solve";
+import { ArrayFieldId, type NumberArray } from "@sortie/wire";
+
+export interface LoadedModel {
+  readonly problem: Problem;
+  readonly isMip: boolean;
+  readonly warnings: readonly string[];
+}
+
+/** @throws MpsError naming line and column; the file system's error if the file cannot be read */
+export async function loadModel(file: string, signal: AbortSignal): Promise<LoadedModel> {
+  return readMps(createReadStream(file, { highWaterMark: 1024 * 1024 }), { signal });
+}
+
+/** "LP, 27 rows, 32 columns, 83 nonzeros" */
+export function describeModel({ problem, isMip }: LoadedModel): string {
+  const kind = isMip ? "MIP" : problem.quadratic ? "QP" : "LP";
+  const integers = problem.variableTypes?.reduce((sum, type) => sum + (type === VariableType.continuous ? 0 : 1), 0);
+  const which = integers ? ` (${integers} integer)` : "";
+  return `${kind}, ${problem.rows} rows, ${problem.columns} columns${which}, ${problem.matrix.values.length} nonzeros`;
+}
+
+/** The message that submits a problem. The arrays are the problem's own. */
+export function problemMessage(
+  problem: Problem,
+  kind: "lp" | "mip",
+  settings: Readonly<Record<string, number | boolean>>,
+): ProblemMessage {
+  const arrays = new Map<ArrayFieldId, NumberArray | Uint8Array>();
+  const sources = {
+    aValues: problem.matrix.values,
+    aIndices: problem.matrix.indices,
+    aOffsets: problem.matrix.offsets,
+    c: problem.objective,
+    variableLower: problem.variableLower,
+    variableUpper: problem.variableUpper,
+    rowLower: problem.rowLower,
+    rowUpper: problem.rowUpper,
+    variableTypes: kind === "mip" ? problem.variableTypes : undefined,
+    qValues: problem.quadratic?.values,
+    qIndices: problem.quadratic?.indices,
+    qOffsets: problem.quadratic?.offsets,
+  };
+  // Ids follow the order of the model's arrays, after the two blobs of names.
+  for (const [index, name] of Object.keys(modelArrays).entries()) {
+    const array = sources[name as keyof typeof sources];
+    if (array) arrays.set((index + ArrayFieldId.FIELD_A_VALUES) as ArrayFieldId, array);
+  }
+  return {
+    kind,
+    maximize: problem.maximize,
+    objectiveScalingFactor: problem.objectiveScaling,
+    objectiveOffset: problem.objectiveOffset,
+    problemName: problem.name,
+    objectiveName: problem.objectiveName,
+    variableNames: problem.variableNames ?? [],
+    rowNames: problem.rowNames ?? [],
+    arrays,
+    settings,
+    enableIncumbents: kind === "mip",
+  };
+}

@@ -1,0 +1,9 @@
+// The public face of @sortie/client.
+export {
+  type ClientOptions,
+  JobEndedError,
+  type ProblemMessage,
+  type SolveResult,
+  SortieClient,
+  type TransferProgress,
+} from "./client.ts";

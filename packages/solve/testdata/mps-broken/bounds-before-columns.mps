@@ -1,0 +1,4 @@
+NAME
+ROWS
+ N  COST
+BOUNDS

@@ -1,0 +1,9 @@
+// What a server tells its worker processes, on their command line as one JSON text.
+import type { Limits } from "@sortie/core";
+import type { Durability } from "@sortie/platform-local";
+
+export interface WorkerSettings {
+  readonly dataDir: string;
+  readonly durability: Durability;
+  readonly limits: Limits;
+}

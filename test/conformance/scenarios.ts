@@ -1,0 +1,333 @@
+// Every acceptance scenario by its number: what must hold, and why a scenario does not apply here. The tests of this folder
+// take their names from this list, and the report follows its order.
+
+export interface Scenario {
+  /** Group letter and number, as the scenario documents of the wire count them. */
+  readonly number: string;
+  /** What must hold, as a rule. */
+  readonly title: string;
+  /** Why no test can prove it here; absent: there is a test. */
+  readonly notApplicable?: string;
+  /** The scenario is about messages alone and needs no server: it runs once. */
+  readonly codec?: true;
+}
+
+export interface Group {
+  readonly letter: string;
+  readonly title: string;
+  readonly scenarios: readonly Scenario[];
+}
+
+const CLIENT = "client side: about what a client does";
+const PROCESSES = "about the original's shared memory and pipes, which are not here";
+const PDLP = "our PDLP engine is a later step";
+const CONES = "quadratic constraints are refused (O9)";
+const COMMAND = "client side: the command line and the libraries of the original";
+
+const test = (number: string, title: string): Scenario => ({ number, title });
+const codec = (number: string, title: string): Scenario => ({ number, title, codec: true });
+const not = (number: string, title: string, notApplicable: string): Scenario => ({ number, title, notApplicable });
+
+export const GROUPS: readonly Group[] = [
+  {
+    letter: "A",
+    title: "Connection",
+    scenarios: [
+      test("A1", "the probe of a connecting client is answered OK with NOT_FOUND and the message limit"),
+      not("A2", "nobody listens", CLIENT),
+      not("A3", "a client knows that it is not connected", CLIENT),
+      not("A4", "a probe answered with code NOT_FOUND counts as connected", CLIENT),
+      not("A5", "a probe answered with code INTERNAL counts as not connected", CLIENT),
+      test("A6", "an idle connection may ping for ever"),
+      test("A7", "a message above the limit is refused and the connection stays usable"),
+    ],
+  },
+  {
+    letter: "B",
+    title: "Unknown ids",
+    scenarios: [
+      test("B1", "the status of an unknown job is NOT_FOUND with code OK"),
+      test("B2", "an unknown job cannot be cancelled: ERROR_NOT_FOUND with code OK"),
+      test("B3", "an unknown job cannot be deleted: ERROR_NOT_FOUND with code OK"),
+      test("B4", "an unknown job has no result"),
+      test("B5", "an unknown job has no log, and no message comes before the error"),
+      test("B6", "a wait for an unknown job ends at once"),
+      test("B7", "an unknown job has no incumbents"),
+      test("B8", "no call of a download takes an unknown id"),
+      test("B9", "no call of an upload takes an unknown id"),
+      test("B10", "a submission without a problem is refused"),
+    ],
+  },
+  {
+    letter: "C",
+    title: "Solving",
+    scenarios: [
+      test("C1", "an LP is solved, seen by polling"),
+      test("C2", "an LP is solved, seen by waiting"),
+      test("C3", "a job that was solved, fetched and deleted is unknown"),
+      test("C4", "a job goes step by step from its id to its deletion"),
+      test("C5", "a result before the end is UNAVAILABLE"),
+      test("C6", "crossed bounds complete as infeasible"),
+      test("C7", "a MIP is solved to its optimum"),
+      test("C8", "jobs follow each other on one connection"),
+      test("C9", "jobs of two clients at once do not mix"),
+      not("C10", "PDLP returns its warm-start arrays", PDLP),
+      test("C11", "a result can be read again and again, whole or in chunks"),
+      test("C12", "the LP arm solves integer variables as continuous"),
+      test("C13", "objectives are in the user's sense, with offset and scaling"),
+      test("C14", "a time limit ends a MIP and leaves it completed"),
+      not("C15", "no time limit", CLIENT),
+      test("C16", "an inconsistent matrix is refused at the door, and the server goes on"),
+      test("C17", "a model that would kill a worker is refused at the door, and the next job is solved"),
+      test("C18", "a convex quadratic objective is minimised without a factor one half"),
+      test("C19", "a convex quadratic that is to be maximised completes as a numerical error"),
+    ],
+  },
+  {
+    letter: "D",
+    title: "States, cancel, delete",
+    scenarios: [
+      test("D1", "a running job is cancelled at once, and waiters are told"),
+      test("D2", "the server solves on after a cancel"),
+      test("D3", "a queued job that is cancelled never runs"),
+      test("D4", "a second cancel is harmless"),
+      test("D5", "a completed job cannot be cancelled and keeps its result"),
+      test("D6", "a failed job cannot be cancelled"),
+      test("D7", "a cancelled job has no result"),
+      test("D8", "a deleted job is unknown to every call"),
+      test("D9", "a running job can be deleted, and no trace of it comes back"),
+      test("D10", "a failed job tells its reason in every answer"),
+      test("D11", "a full queue refuses, and takes again once a job has ended"),
+      test("D12", "all who wait for a job get the same answer"),
+      test("D13", "a waiter that leaves does not touch the job"),
+      test("D14", "a wait for a finished job ends at once with its size"),
+      test("D15", "a cancel that says SUCCESS is final, however close the end was"),
+      test("D16", "the size of a result is eight bytes for each number, and 0 before the end"),
+    ],
+  },
+  {
+    letter: "E",
+    title: "Chunked upload",
+    scenarios: [
+      test("E1", "an LP in chunks has the result of the unary one"),
+      test("E2", "a MIP in many chunks is solved"),
+      test("E3", "uploads may interleave"),
+      not("E4", "a small model travels in one message", CLIENT),
+      not("E5", "a large model travels as start, chunks, finish", CLIENT),
+      not("E6", "chunks stay within nine tenths of the server's limit", CLIENT),
+      test("E7", "arrays and chunks may come in reverse order"),
+      test("E8", "names may be cut anywhere and may lack the last NUL"),
+      test("E9", "names sent as an array win over those of the header"),
+      test("E10", "variable types take four bytes each"),
+      test("E11", "accepted chunks are counted over all arrays, refused ones are not"),
+      test("E12", "an upload is finished once"),
+      test("E13", "an upload without chunks is refused at its finish and can still be completed"),
+      test("E14", "a hole is refused at the finish, and the upload can still be completed"),
+      test("E15", "other bytes over the same elements are refused; the same bytes again are harmless and not counted"),
+      test("E16", "a chunk that states another total is refused"),
+      test("E17", "a 17th open upload is refused until one is finished"),
+      test("E18", "an idle upload is forgotten and its place is free; traffic keeps it alive"),
+      test("E19", "a full queue refuses a finish and keeps the upload"),
+      test("E20", "incumbents are off unless the header of an upload asks for them"),
+      test("E21", "category 1 in the header makes a MIP, any other an LP"),
+      test("E22", "a header without settings means the defaults"),
+      test("E23", "every array arrives byte by byte, however it is cut; an empty array counts as absent"),
+    ],
+  },
+  {
+    letter: "F",
+    title: "Chunk validation",
+    scenarios: [
+      test("F1", "a negative offset is refused"),
+      test("F2", "a negative total is refused"),
+      test("F3", "an absurd total is refused as too large"),
+      test("F4", "an unknown array is refused"),
+      test("F5", "bytes that are no whole elements are refused"),
+      test("F6", "an offset past the end is refused"),
+      test("F7", "a chunk that runs over the end is refused"),
+      test("F8", "a chunk for an unknown upload is refused"),
+      test("F9", "a valid chunk is accepted and counted"),
+      test("F10", "an array of exactly 4 GiB is allowed, one element more is not"),
+      test("F11", "data for an array without elements are refused"),
+      test("F12", "an empty chunk is accepted"),
+      test("F13", "the unknown upload is told before the unknown array, and that before the offset"),
+      test("F14", "a hundred bad chunks leave a good upload alone"),
+    ],
+  },
+  {
+    letter: "G",
+    title: "Download",
+    scenarios: [
+      not("G1", "a small result is fetched in one message", CLIENT),
+      test("G2", "with a small message limit a solution comes in chunks"),
+      test("G3", "every combination of upload and download works under a small limit"),
+      not("G4", "a client falls back to chunks", CLIENT),
+      not("G5", "a client reports a download that does not start", CLIENT),
+      test("G6", "a result above the limit is refused in one message"),
+      test("G7", "the header of a download has the scalars of the result and lists its arrays"),
+      test("G8", "a slice has exactly the elements that were asked for, the last one the rest"),
+      test("G9", "a slice without a size is all that is left"),
+      test("G10", "an offset outside the array is OUT_OF_RANGE"),
+      test("G11", "an array that the result does not have is refused"),
+      test("G12", "slices may overlap, repeat and come in any order"),
+      test("G13", "a download outlives the deletion of its job"),
+      test("G14", "a 17th open download is refused, whatever uploads are open"),
+      test("G15", "a download expires after its last use, not after its start"),
+      not("G16", "a client refuses malformed slices", CLIENT),
+      not("G17", "a client goes on after a short slice", CLIENT),
+      not("G18", "a client ignores a finish that fails", CLIENT),
+      test("G19", "special values arrive bit by bit on both ways"),
+    ],
+  },
+  {
+    letter: "H",
+    title: "Logs",
+    scenarios: [
+      test("H1", "lines arrive while the job runs, and a final message ends them"),
+      test("H2", "the solver's lines are in the log of a MIP"),
+      not("H3", "a client delivers every line", CLIENT),
+      not("H4", "a client can stop early", CLIENT),
+      not("H5", "a client takes an empty stream", CLIENT),
+      test("H6", "the log can be replayed after the end"),
+      test("H7", "a stream resumes behind the line whose offset it was given"),
+      test("H8", "no line is lost at the end"),
+      test("H9", "the log of a cancelled job stays readable, and its final message names the true end"),
+      test("H10", "the log of a queued job waits in silence, then delivers"),
+      test("H11", "a reader that leaves ends its stream and leaves the job alone"),
+      test("H12", "the live log equals its replay"),
+      test("H13", "offsets count bytes, and text is UTF-8"),
+      test("H14", "the server's own log notes submission and end of a job with its id"),
+    ],
+  },
+  {
+    letter: "I",
+    title: "Incumbents",
+    scenarios: [
+      not("I1", "a client passes entries on", CLIENT),
+      test("I2", "nothing new is an empty list and the same index"),
+      not("I3", "a client takes odd indices", CLIENT),
+      test("I4", "incumbents come in order and improve"),
+      test("I5", "a long job that is cancelled at its first incumbent ends within 25 seconds"),
+      test("I6", "entries can be read one by one"),
+      test("I7", "an index outside the list is brought inside"),
+      test("I8", "with incumbents off the list is empty"),
+      test("I9", "incumbents are on unless a unary submission says otherwise"),
+      test("I10", "entries stay readable after completion and after a cancel"),
+      test("I11", "an LP has no incumbents"),
+      not("I12", "a client drains the list once more", CLIENT),
+      test("I13", "entries read during the solve equal those read afterwards"),
+    ],
+  },
+  {
+    letter: "J",
+    title: "Client robustness",
+    scenarios: [
+      not("J1", "states are mapped", CLIENT),
+      not("J2", "errors of a status call are told", CLIENT),
+      not("J3", "a transient error does not stick", CLIENT),
+      not("J4", "unknown state numbers", CLIENT),
+      not("J5", "errors of a cancel", CLIENT),
+      not("J6", "errors of a deletion", CLIENT),
+      not("J7", "answers of a wait", CLIENT),
+      not("J8", "errors of a result", CLIENT),
+      not("J9", "answers of a submission", CLIENT),
+      not("J10", "solving by polling", CLIENT),
+      not("J11", "a failed solve", CLIENT),
+      not("J12", "a refused submission", CLIENT),
+      not("J13", "a solution of the wrong kind", CLIENT),
+      not("J14", "success without a solution", CLIENT),
+      not("J15", "a job that vanishes while it is polled", CLIENT),
+      not("J16", "a client's own time-out", CLIENT),
+      not("J17", "no deadline on long calls", CLIENT),
+    ],
+  },
+  {
+    letter: "K",
+    title: "Encryption",
+    scenarios: [
+      test("K1", "a client that trusts the authority connects over TLS"),
+      test("K2", "a problem is solved over TLS"),
+      test("K3", "a client in clear text gets nowhere with a TLS server"),
+      not("K4", "a client that trusts another authority", CLIENT),
+      test("K5", "a client with a certificate of the right authority connects and solves"),
+      test("K6", "a client without a certificate is refused where one is required"),
+      test("K7", "where a certificate is optional none is fine and a bad one is refused"),
+      not("K8", "half a client certificate", CLIENT),
+      test("K9", "TLS flags that do not fit together end the start with exit code 1 and a message"),
+      not("K10", "a certificate for another name", CLIENT),
+    ],
+  },
+  {
+    letter: "L",
+    title: "Restart and failure",
+    scenarios: [
+      test("L1", "after a restart on the same port a new connection solves"),
+      not("L2", "a client notices that the server is gone", CLIENT),
+      test("L3", "after a restart a chunked upload works"),
+      test("L4", "jobs and their results are known after a restart"),
+      test("L5", "a job whose worker dies is attempted again, and fails after the last attempt"),
+      test("L6", "an upload goes on after a restart"),
+      test("L7", "a taken port is a clear error at the start"),
+      test("L8", "a graceful stop ends idle and busy servers with exit code 0 and loses no job"),
+      not("L9", "shared-memory names, pipe sizes, hand-over queues, fork order", PROCESSES),
+    ],
+  },
+  {
+    letter: "M",
+    title: "Settings and mapping",
+    scenarios: [
+      codec("M1", "LP settings survive the round trip"),
+      codec("M2", "the LP iteration limit has -1 on the wire for no limit"),
+      codec("M3", "MIP settings survive the round trip"),
+      codec("M4", "the MIP node limit has -1 on the wire for no limit"),
+      codec("M5", "a problem survives the round trip"),
+      codec("M6", "an LP solution survives the round trip"),
+      codec("M7", "a MIP solution survives the round trip"),
+      codec("M8", "presolver, precision and scaling are brought into their ranges"),
+      codec("M9", "default settings have the known bytes"),
+      test("M10", "a setting that a 26.04 client leaves out is zero"),
+      test("M11", "a client that sets one field gets defaults for the rest"),
+      test("M12", "a 26.06 client's explicit false stays false"),
+      test("M13", "an empty settings message means the defaults"),
+      codec("M14", "a symmetry outside its range means automatic"),
+      test("M15", "the generation of a client is read from its settings"),
+    ],
+  },
+  {
+    letter: "N",
+    title: "Command line, C, Python",
+    scenarios: [
+      not("N1", "no GPU on the client", COMMAND),
+      not("N2", "an LP from the command line", COMMAND),
+      not("N3", "a MIP from the command line", COMMAND),
+      not("N4", "the command line over TLS", COMMAND),
+      not("N5", "the C interface", COMMAND),
+      not("N6", "one of two variables missing", COMMAND),
+      not("N7", "numbers in the environment", COMMAND),
+      not("N8", "a message limit that is too small", COMMAND),
+      not("N9", "a server in a container", COMMAND),
+      not("N10", "the job object of Python", COMMAND),
+      not("N11", "the server's start-up helper", COMMAND),
+    ],
+  },
+  {
+    letter: "O",
+    title: "Additions of 26.06",
+    scenarios: [
+      not("O1", "quadratic constraints in one message", CONES),
+      not("O2", "quadratic constraints in chunks", CONES),
+      not("O3", "a second-order cone problem", CONES),
+      test("O4", "an empty list of quadratic constraints means nothing"),
+      test("O5", "a quadratic constraint with any row type is refused for what it is, never as a broken message"),
+      test("O6", "half of a container address is refused"),
+      test("O7", "a negative container index and an unknown container are refused"),
+      test("O8", "semi-continuous variables are solved"),
+      test("O9", "a request with quadratic constraints is refused rather than solved without them"),
+      test("O10", "a routing request is refused"),
+    ],
+  },
+];
+
+export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
+  GROUPS.flatMap((group) => group.scenarios.map((scenario) => [scenario.number, scenario])),
+);
