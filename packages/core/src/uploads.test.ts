@@ -440,7 +440,7 @@ describe("chunks in any order", () => {
       ),
     )
     .map((arrays) => {
-      const bytes = new Map(arrays.map((each) => [each.array, new Uint8Array(each.bytes)]));
+      const bytes = new Map<string, Uint8Array>(arrays.map((each) => [each.array, new Uint8Array(each.bytes)]));
       const cuts = arrays.flatMap(({ array, bytes: { byteLength }, cuts }): Cut[] => {
         const elements = byteLength / ELEMENT_BYTES;
         const ends = [...new Set([...cuts.filter((cut) => cut < elements), elements])].sort((a, b) => a - b);

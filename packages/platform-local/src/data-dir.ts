@@ -1,4 +1,5 @@
 // The data directory: its layout, its version, its lock, and what opens it.
+import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -52,7 +53,7 @@ async function checkFormat(file: string): Promise<void> {
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
     // Written aside first: another process may be opening the new directory as well.
-    const aside = `${file}.${process.pid}`;
+    const aside = `${file}.${randomUUID()}`;
     await writeFile(aside, `${JSON.stringify({ format: FORMAT })}\n`);
     await rename(aside, file);
     return;

@@ -45,6 +45,12 @@ const contentOf = (row: StoredRow | undefined): RowContent | undefined =>
 
 export const isWrite = ({ op }: Operation): boolean => op !== "get" && op !== "query" && op !== "watch";
 
+/**
+ * Microseconds since 1970: a row that was deleted and made again repeats no revision, since no row is written as often as
+ * once in a microsecond.
+ */
+const firstRevision = () => Math.floor((performance.timeOrigin + performance.now()) * 1000);
+
 /** Where a page ended: sort key in the index or partition, then the row's own key. */
 function parseCursor(cursor: string): readonly [string, string, string] {
   try {
@@ -183,8 +189,7 @@ export class SqliteRows {
       ...(before ?? EMPTY),
       pk: key.pk,
       sk: key.sk,
-      // A new row starts from the time, so that a row that was deleted and made again never repeats a revision.
-      revision: before ? before.revision + 1 : Date.now() * 1000,
+      revision: before ? before.revision + 1 : firstRevision(),
       ...(list === undefined ? {} : { list_pk: list?.pk ?? null, list_sk: list?.sk ?? null }),
       ...(due === undefined ? {} : { due_pk: due?.pk ?? null, due_sk: due?.sk ?? null }),
       ...(change.backstopExpiry === undefined ? {} : { backstop: Math.ceil(change.backstopExpiry) }),

@@ -9,6 +9,8 @@ import { Watches } from "./sqlite-watches.ts";
 
 const data = workerData as ThreadData;
 const port = parentPort!;
+/** More pages than any database has. */
+const ALL_PAGES = 2 ** 31 - 1;
 const send = (message: FromThread) => port.postMessage(message);
 const fault = (error: unknown): Answer => ({ op: "fault", fault: faultOf(error, data.file) });
 
@@ -31,7 +33,7 @@ async function copyTo(file: string): Promise<void> {
   // A connection of its own and one step: a consistent copy that neither waits for writers nor holds them up.
   const source = new DatabaseSync(data.file, { readOnly: true });
   try {
-    await backup(source, file, { rate: -1 });
+    await backup(source, file, { rate: ALL_PAGES });
   } finally {
     source.close();
   }

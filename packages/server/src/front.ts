@@ -63,7 +63,10 @@ export function createFront(options: FrontOptions): Front {
     if (speaks === "http2") {
       socket.allowHalfOpen = false; // An HTTP/2 client that has ended has left.
       options.onHttp2(socket);
-    } else options.onHttp1(socket);
+    } else {
+      options.onHttp1(socket);
+      socket.resume(); // The HTTP/1.1 server does not end a pause that is not its own.
+    }
   };
 
   let server: Server;

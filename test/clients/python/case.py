@@ -16,6 +16,7 @@ from wire import Wire
 
 G1 = Wire.load("26.04")
 NEXT = Wire.load("next")
+WIRES = {"26.04": G1, "next": NEXT}
 Code = grpc.StatusCode
 JobStatus = G1.JobStatus
 ResponseStatus = G1.ResponseStatus
@@ -44,16 +45,18 @@ def on(server):
 
 
 class Case(unittest.TestCase):
-    """A test with a client of the 26.04 wire on the server named by SORTIE_TEST_ADDRESS."""
+    """A test with a client on the server named by SORTIE_TEST_ADDRESS, which speaks 26.04 unless SORTIE_TEST_WIRE says
+    "next"."""
 
     def setUp(self):
         self.client = self.new_client()
         self.rpc = self.client.rpc
 
-    def shortDescription(self):
-        return None  # the test's own name carries the scenario's number
+    def __str__(self):
+        return self._testMethodName.removeprefix("test_").replace("_", " ")
 
-    def new_client(self, wire=G1, **options):
+    def new_client(self, wire=None, **options):
+        wire = wire or WIRES[os.environ.get("SORTIE_TEST_WIRE", "26.04")]
         client = Client(os.environ["SORTIE_TEST_ADDRESS"], wire, **options)
         self.addCleanup(client.close)
         return client

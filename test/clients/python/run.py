@@ -1,6 +1,6 @@
 """Starts every kind of server that the scenarios need, runs them, and sums up:
 
-    python3 run.py [--groups BCDEFGHIO] [--only D3 E17]
+    python3 run.py [--groups BCDEFGHIO] [--wire 26.04] [--only D3 E17]
 
 The last line reads "N passed, N failed"; the exit code is 1 when anything failed. Servers run on a free port of this
 machine with a data directory of their own, both gone afterwards. The node program is $NODE or `node`.
@@ -89,6 +89,7 @@ class Server:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--groups", default=test_groups.GROUPS, help="letters of the groups to run")
+    parser.add_argument("--wire", default="26.04", choices=("26.04", "next"), help="the generation that the client speaks")
     parser.add_argument("--only", nargs="*", default=(), help="scenario numbers or test names")
     options = parser.parse_args()
     groups = options.groups.upper()
@@ -99,7 +100,7 @@ def main():
         print(f"\n=== server: {kind} ({' '.join(flags)})", flush=True)
         server = Server(flags)
         with server as address:
-            good, bad, _ = test_groups.run(address, groups, kind, options.only)
+            good, bad, _ = test_groups.run(address, groups, kind, options.only, options.wire)
         passed, failed = passed + good, failed + bad
         if server.exit_code != 0:
             failed += 1

@@ -32,9 +32,10 @@ def select(groups, server, only=()):
     return suite, others
 
 
-def run(address, groups=GROUPS, server="main", only=()):
+def run(address, groups=GROUPS, server="main", only=(), wire="26.04"):
     """Runs the tests and returns (passed, failed, tests for other kinds of server)."""
     os.environ["SORTIE_TEST_ADDRESS"] = address
+    os.environ["SORTIE_TEST_WIRE"] = wire
     suite, others = select(groups, server, only)
     if suite.countTestCases() == 0:
         return 0, 0, others
@@ -53,8 +54,9 @@ if __name__ == "__main__":
     parser.add_argument("--address", required=True, help="HOST:PORT")
     parser.add_argument("--groups", default=GROUPS, help="letters of the groups to run")
     parser.add_argument("--server", default="main", help="what kind of server this is: main, narrow, small or expiry")
+    parser.add_argument("--wire", default="26.04", choices=("26.04", "next"), help="the generation that the client speaks")
     parser.add_argument("--only", nargs="*", default=(), help="scenario numbers or test names")
     options = parser.parse_args()
-    passed, failed, others = run(options.address, options.groups.upper(), options.server, options.only)
+    passed, failed, others = run(options.address, options.groups.upper(), options.server, options.only, options.wire)
     print(f"{passed} passed, {failed} failed ({others} need a server with other flags)")
     sys.exit(1 if failed or passed == 0 else 0)

@@ -32,10 +32,10 @@ export class MpsLine {
   start = 0;
   end = 0;
   tokenCount = 0;
-  readonly #tokenStarts = new Float64Array(maxTokens);
-  readonly #tokenEnds = new Float64Array(maxTokens);
-  readonly #fieldStarts = new Float64Array(6);
-  readonly #fieldEnds = new Float64Array(6);
+  readonly #tokenStarts = new Int32Array(maxTokens);
+  readonly #tokenEnds = new Int32Array(maxTokens);
+  readonly #fieldStarts = new Int32Array(6);
+  readonly #fieldEnds = new Int32Array(6);
 
   /** Takes the next line, without its line end; trailing blanks are cut off. */
   set(bytes: Uint8Array, start: number, end: number): void {

@@ -91,6 +91,8 @@ type BoundType = (typeof boundTypes)[number];
 const boundsWithoutValue: readonly BoundType[] = ["FR", "MI", "PL", "BV"];
 
 const maxLineBytes = 1 << 20;
+/** Larger data are cut, so that positions stay small integers. */
+const sliceBytes = 1 << 26;
 
 /** Reads line by line. Each data line is checked as a whole before it changes the model, so it can be read in two ways. */
 class MpsReader {
@@ -117,7 +119,13 @@ class MpsReader {
     this.#layout = options.layout ?? "auto";
   }
 
-  push(chunk: Uint8Array): void {
+  push(data: Uint8Array): void {
+    for (let at = 0; at < data.length && !this.ended; at += sliceBytes) {
+      this.#pushSlice(data.subarray(at, at + sliceBytes));
+    }
+  }
+
+  #pushSlice(chunk: Uint8Array): void {
     let at = 0;
     while (!this.ended) {
       const lineEnd = chunk.indexOf(0x0a, at);
@@ -142,7 +150,7 @@ class MpsReader {
     this.#endSection();
     for (const section of ["ROWS", "COLUMNS", "RHS"] as const) {
       if (!this.#seen.has(section))
-        throw new MpsError(this.#line.number, 1, `the file ends without a ${section} section`);
+        throw new MpsError(Math.max(1, this.#line.number), 1, `the file ends without a ${section} section`);
     }
     if (!this.#seen.has("NAME")) this.#warnings.push("there is no NAME");
     if (!this.ended) this.#warnings.push("there is no ENDATA: the file may be cut off");
@@ -461,7 +469,8 @@ class MpsReader {
     const model = this.#model;
     if (!line.has(Field.name))
       throw line.error(Field.name, `${line.found(Field.name)}; the name of a variable is needed`);
-    const [start, end] = [line.fieldStart(Field.name), line.fieldEnd(Field.name)];
+    const start = line.fieldStart(Field.name);
+    const end = line.fieldEnd(Field.name);
     const goesOn = this.#column >= 0 && model.columns.is(this.#column, line.bytes, start, end);
     if (!goesOn && model.columns.find(line.bytes, start, end) >= 0) {
       throw line.error(

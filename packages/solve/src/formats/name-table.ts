@@ -1,5 +1,8 @@
 // Names of a model as bytes: numbered in the order of arrival and found again without making strings.
-import { GrowingFloats, GrowingInts } from "./growing.ts";
+import { GrowingInts } from "./growing.ts";
+
+/** Positions are kept as 32-bit integers. */
+const maxBytes = 2 ** 31 - 1;
 
 /**
  * A hash table with open addressing. The bytes of all names stand one behind the other in one buffer; the slots hold
@@ -9,7 +12,7 @@ export class NameTable {
   #slots = new Int32Array(2048);
   #hashes = new GrowingInts();
   /** Where each name ends in `#bytes`; it starts where the one before ends. */
-  #ends = new GrowingFloats();
+  #ends = new GrowingInts();
   #bytes = new Uint8Array(16384);
 
   get size(): number {
@@ -43,6 +46,7 @@ export class NameTable {
     const index = this.size;
     const from = index === 0 ? 0 : (this.#ends.values[index - 1] as number);
     const to = from + (end - start);
+    if (to > maxBytes) throw new RangeError(`the names are longer than ${maxBytes} bytes in all`);
     if (to > this.#bytes.length) {
       const larger = new Uint8Array(Math.max(to, 2 * this.#bytes.length));
       larger.set(this.#bytes);

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 
-from case import NEXT, Case, Code, on
+from case import G1, NEXT, Case, Code, on
 from instances import AFIRO_OBJECTIVE, afiro, convex_qp, long_mip, sudoku, sudoku_grid, tiny_lp, tiny_mip
 from model import problem
 
@@ -36,7 +36,7 @@ class GroupE(Case):
             self.assertEqual(sorted(line), list(range(1, 10)))
 
     def test_E1_an_lp_in_chunks_is_the_same_lp(self):
-        for wire in (self.client.wire, NEXT):
+        for wire in (G1, NEXT):
             with self.subTest(wire.generation):
                 client = self.new_client(wire, chunk_threshold=0, chunk_bytes=8192)
                 self.assertAfiro(client.result(self.completed(self.own(client.submit(afiro())))))

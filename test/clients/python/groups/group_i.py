@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from case import Case, JobStatus
+from case import Case, JobStatus, on
 from client import SolveError
 from instances import afiro, long_mip
 
@@ -72,6 +72,21 @@ class GroupI(Case):
         self.assertEqual(paged, list(everything.incumbents))
         self.assertEqual([entry.index for entry in paged], list(range(len(paged))))
         self.assertEqual({entry.job_id for entry in paged}, {job_id})
+
+    @on("small")
+    def test_I6_pages_fit_the_servers_message(self):
+        job_id, _ = self.quick_job()
+        entries, next_index = [], 0
+        while True:
+            page = self.client.incumbents(job_id, next_index)
+            self.assertLessEqual(page.ByteSize(), 4096)
+            self.assertEqual(page.next_index, next_index + len(page.incumbents))
+            if not page.incumbents:
+                break
+            entries += page.incumbents
+            next_index = page.next_index
+        self.assertGreater(len(entries), 1)
+        self.assertEqual([entry.index for entry in entries], list(range(len(entries))))
 
     def test_I7_indices_are_clamped(self):
         job_id, _ = self.quick_job()

@@ -1,0 +1,23 @@
+// What `npm test` runs: types, lint, generated code, and the quick suites.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { root } from "./packages.ts";
+
+const steps: readonly (readonly [string, readonly string[]])[] = [
+  ["types", ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]],
+  ["lint", ["node_modules/@biomejs/biome/bin/biome", "check", "."]],
+  ["generated code", ["scripts/generate.ts", "--check"]],
+  [
+    "tests",
+    ["node_modules/vitest/vitest.mjs", "run", "--project", "unit", "--project", "contract", "--project", "e2e"],
+  ],
+];
+
+for (const [name, args] of steps) {
+  process.stdout.write(`\n--- ${name}\n`);
+  const { status } = spawnSync(process.execPath, ["--conditions=sortie-source", ...args], { cwd: root, stdio: "inherit" });
+  if (status !== 0) {
+    process.stderr.write(`${name}: failed\n`);
+    process.exit(status ?? 1);
+  }
+}

@@ -1,0 +1,50 @@
+// Group A: connection.
+import { once } from "node:events";
+import http2 from "node:http2";
+import { Code } from "@connectrpc/connect";
+import { JobStatus } from "@sortie/wire";
+import { expect } from "vitest";
+import { overEveryTransport, sharedServer } from "./harness.ts";
+import { smallModel, TINY_LP_OBJECTIVE, tinyLp } from "./models.ts";
+import { refused, submissionOf } from "./session.ts";
+
+const server = sharedServer();
+const small = sharedServer("--max-message-bytes", "4096");
+
+const PROBE = { jobId: "__connection_probe__" };
+
+overEveryTransport((scenario) => {
+  scenario("A1", async ({ connect }) => {
+    for (const options of [{}, { http2: true }, { json: true }]) {
+      const { rpc } = await connect(server, options);
+      const answer = await rpc.checkStatus(PROBE, { timeoutMs: 5000 });
+      expect(answer).toMatchObject({ jobStatus: JobStatus.NOT_FOUND, message: "Job ID not found" });
+      expect(answer.maxMessageBytes).toBe(268_435_456n);
+    }
+  });
+
+  scenario("A6", async ({ connect }) => {
+    // Pings do not carry the time, so many in a row stand for one each 30 s: 200 of them would take 100 minutes.
+    const connection = http2.connect((await server.get()).url());
+    await once(connection, "connect");
+    const ends: string[] = [];
+    for (const end of ["goaway", "close", "error"] as const) connection.on(end, () => ends.push(end));
+    for (let i = 0; i < 200; i++) {
+      await new Promise<void>((resolve, reject) => connection.ping((error) => (error ? reject(error) : resolve())));
+    }
+    expect(ends).toEqual([]);
+    connection.destroy();
+    const session = await connect(server, { http2: true, pingIntervalMs: 10 });
+    await session.rpc.checkStatus(PROBE);
+    await session.completed(await session.submit(tinyLp()));
+    expect(await session.rpc.checkStatus(PROBE)).toMatchObject({ jobStatus: JobStatus.NOT_FOUND });
+  });
+
+  scenario("A7", async ({ connect }) => {
+    const session = await connect(small);
+    expect((await session.rpc.checkStatus(PROBE)).maxMessageBytes).toBe(4096n);
+    const large = smallModel({ c: new Array(625).fill(1) });
+    await refused(session.rpc.submitJob(submissionOf(large)), Code.ResourceExhausted);
+    expect((await session.solved(tinyLp())).objective).toBeCloseTo(TINY_LP_OBJECTIVE, 6);
+  });
+});
