@@ -17,7 +17,9 @@ try {
   mkdirSync(tarballs);
   const packages = workspacePackages();
   for (const { folder } of packages) run(npm, ["pack", "--silent", "--pack-destination", tarballs], folder);
-  const files = packages.map(({ name }) => `file:${join(tarballs, `${name.replace("@", "").replace("/", "-")}-0.1.0.tgz`)}`);
+  const files = packages.map(
+    ({ name }) => `file:${join(tarballs, `${name.replace("@", "").replace("/", "-")}-0.1.0.tgz`)}`,
+  );
   const dependencies = Object.fromEntries(packages.map(({ name }, index) => [name, files[index]]));
   // Overrides make the packages find each other in the tarballs rather than in a registry.
   writeFileSync(

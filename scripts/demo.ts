@@ -10,7 +10,15 @@ const solution = join(root, "demo.sol");
 process.stdout.write("$ npx sortie solve test/data/lp/misc07.mps.gz -o demo.sol\n");
 const { status } = spawnSync(
   process.execPath,
-  ["--conditions=sortie-source", "--disable-warning=ExperimentalWarning", join(root, "packages/cli/src/main.ts"), "solve", model, "-o", solution],
+  [
+    "--conditions=sortie-source",
+    "--disable-warning=ExperimentalWarning",
+    join(root, "packages/cli/src/main.ts"),
+    "solve",
+    model,
+    "-o",
+    solution,
+  ],
   { stdio: "inherit" },
 );
 if (status === 0) {

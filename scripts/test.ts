@@ -1,6 +1,5 @@
 // What `npm test` runs: types, lint, generated code, and the quick suites.
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { root } from "./packages.ts";
 
 const steps: readonly (readonly [string, readonly string[]])[] = [
@@ -15,7 +14,10 @@ const steps: readonly (readonly [string, readonly string[]])[] = [
 
 for (const [name, args] of steps) {
   process.stdout.write(`\n--- ${name}\n`);
-  const { status } = spawnSync(process.execPath, ["--conditions=sortie-source", ...args], { cwd: root, stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, ["--conditions=sortie-source", ...args], {
+    cwd: root,
+    stdio: "inherit",
+  });
   if (status !== 0) {
     process.stderr.write(`${name}: failed\n`);
     process.exit(status ?? 1);

@@ -32,7 +32,9 @@ function importsOf(name: string): Import[] {
     .filter((file) => !isTest(file) && !file.split(sep).includes("gen"))
     .flatMap((file) => {
       const text = readFileSync(join(root, "packages", name, file), "utf8");
-      const found = text.matchAll(/(?:^|\n)\s*(?:import|export)[^;"']*?from\s+["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/g);
+      const found = text.matchAll(
+        /(?:^|\n)\s*(?:import|export)[^;"']*?from\s+["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/g,
+      );
       return [...found].map((match) => ({ file, from: match[1] ?? match[2] ?? "" }));
     });
 }
@@ -67,7 +69,12 @@ describe("the layers", () => {
       importsOf(name)
         .map(({ from }) => from)
         .filter((from) => !from.startsWith(".") && !from.startsWith("node:") && !builtinModules.includes(from))
-        .map((from) => from.split("/").slice(0, from.startsWith("@") ? 2 : 1).join("/")),
+        .map((from) =>
+          from
+            .split("/")
+            .slice(0, from.startsWith("@") ? 2 : 1)
+            .join("/"),
+        ),
     );
     if (generated) imported.add("@bufbuild/protobuf");
     expect([...imported].toSorted()).toEqual(Object.keys(dependencies).toSorted());

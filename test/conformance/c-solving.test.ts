@@ -182,7 +182,9 @@ overEveryTransport((scenario) => {
       expect(unary).toMatch(text);
       const uploadId = await session.startUpload(bad);
       await session.sendAll(uploadId, chunksOf(bad, 16));
-      expect(await refused(session.rpc.finishChunkedUpload({ uploadId }), Code.InvalidArgument, AT_THE_DOOR)).toBe(unary);
+      expect(await refused(session.rpc.finishChunkedUpload({ uploadId }), Code.InvalidArgument, AT_THE_DOOR)).toBe(
+        unary,
+      );
     }
     expect((await session.solved(tinyLp())).objective).toBeCloseTo(TINY_LP_OBJECTIVE, 6);
   });
@@ -233,7 +235,9 @@ overEveryTransport((scenario) => {
     const box = { c: [0, 0], rows, lower: [-1, -1], upper: [2, 2], maximize: true };
     expect((await session.solved(smallModel({ ...box, quadratic }))).status).toBe(LP.PDLP_NUMERICAL_ERROR);
     // A concave maximum is a convex problem, and truly optimal.
-    const concave = await session.solved(smallModel({ ...box, c: [2, 2], quadratic: quadratic.map((r) => r.map((q) => -q)) }));
+    const concave = await session.solved(
+      smallModel({ ...box, c: [2, 2], quadratic: quadratic.map((r) => r.map((q) => -q)) }),
+    );
     expect(concave.status).toBe(LP.PDLP_OPTIMAL);
     expect(concave.objective).toBeCloseTo(2, 4);
   });

@@ -207,7 +207,8 @@ export function overEveryTransport(declare: (scenario: DeclareScenario) => void)
       describe(`${host.name}, ${transport.name}`, () => {
         declare((number, run) => {
           const { title, notApplicable, codec } = known(number);
-          if (notApplicable !== undefined || codec) throw new Error(`scenario ${number} is not listed as one for a server`);
+          if (notApplicable !== undefined || codec)
+            throw new Error(`scenario ${number} is not listed as one for a server`);
           it(`${number} ${title}`, async ({ task }) => {
             Object.assign(task.meta, { scenario: number, host: host.name, transport: transport.name });
             await run(trialOver(transport));

@@ -2,8 +2,8 @@
 // here, servers too.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DispatchRequest } from "@sortie/core";
 import {
@@ -173,6 +173,16 @@ describe("the pool of processes", () => {
     await until(() => errors.length >= 2);
     expect(await readFile(workerLogFile(jobs.folder), "utf8")).toMatch(/no-such-worker/);
     await pool.close();
+  });
+
+  it("puts a large log of workers aside when it starts", async () => {
+    const folder = await tempFolder();
+    const log = workerLogFile(folder);
+    await mkdir(dirname(log), { recursive: true });
+    await writeFile(log, Buffer.alloc(17 * 2 ** 20, "x"));
+    toClose.push(new ProcessPoolDispatcher({ entry, args: [folder], dataDir: folder, size: 1, eager: false }));
+    expect(await readFile(log, "utf8")).toBe("");
+    expect((await stat(`${log}.old`)).size).toBe(17 * 2 ** 20);
   });
 
   it("kills a worker that never gets ready", async () => {

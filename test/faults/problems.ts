@@ -1,5 +1,5 @@
 // Problems for the fault tests, made on the spot: with answers known beforehand, or hard enough to keep a worker busy.
-import { ArrayFieldId, encodeSettings, encodeSubmitJobRequest, type SettingsKind } from "@sortie/wire";
+import { ArrayFieldId, encodeSettings, encodeSubmitJobRequest, type SettingsKind, VariableType } from "@sortie/wire";
 
 type Arrays = ReadonlyMap<ArrayFieldId, Float64Array | Int32Array | Uint8Array>;
 
@@ -76,7 +76,7 @@ export function hardMip(rows = 20, columns = 200, seed = 7): SampleProblem {
       [ArrayFieldId.FIELD_C, costs],
       [ArrayFieldId.FIELD_VARIABLE_LOWER_BOUNDS, new Float64Array(columns)],
       [ArrayFieldId.FIELD_VARIABLE_UPPER_BOUNDS, new Float64Array(columns).fill(1)],
-      [ArrayFieldId.FIELD_VARIABLE_TYPES, new Uint8Array(columns).fill("I".charCodeAt(0))],
+      [ArrayFieldId.FIELD_VARIABLE_TYPES, new Int32Array(columns).fill(VariableType.INTEGER)],
       [ArrayFieldId.FIELD_CONSTRAINT_LOWER_BOUNDS, new Float64Array(rows).fill(Number.NEGATIVE_INFINITY)],
       [ArrayFieldId.FIELD_CONSTRAINT_UPPER_BOUNDS, capacities],
     ]),

@@ -1,11 +1,11 @@
 // The `sortie` command: finds the command that was named and runs it. Each command is one file under commands/.
 import { readFileSync } from "node:fs";
-import { nearest } from "@sortie/server";
 import type { Command } from "./command.ts";
-import { serve } from "./commands/serve.ts";
-import { solve } from "./commands/solve.ts";
 
-const COMMANDS: readonly Command[] = [serve, solve];
+const COMMANDS: readonly Command[] = [
+  { name: "serve", summary: "run the server", load: async () => (await import("./commands/serve.ts")).serve },
+  { name: "solve", summary: "solve a model file", load: async () => (await import("./commands/solve.ts")).solve },
+];
 
 function help(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length));
@@ -39,12 +39,14 @@ async function main(args: readonly string[]): Promise<number> {
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command === undefined) {
     const names = COMMANDS.map((candidate) => candidate.name);
+    const { nearest } = await import("@sortie/server");
     const meant = nearest(name, names, 2);
     const hint = meant ? `; did you mean ${meant}?` : `; there is: ${names.join(", ")}`;
     process.stderr.write(`sortie: "${name}" is not a command${hint}\n`);
     return 1;
   }
-  return await command.run(rest);
+  const run = await command.load();
+  return await run(rest);
 }
 
 process.exitCode = await main(process.argv.slice(2));

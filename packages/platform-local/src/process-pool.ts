@@ -1,5 +1,5 @@
 // The Dispatcher of one machine: a pool of warm worker processes, one job each at a time, first in, first out.
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CallOptions, Dispatcher, DispatchRequest, Waiting } from "@sortie/core";
@@ -12,6 +12,9 @@ import { isRunning, parseIdentity } from "./process-identity.ts";
 
 /** First and longest pause before a worker that keeps failing is started again, in milliseconds. */
 const BACK_OFF_MS = { first: 100, longest: 10_000 };
+
+/** A log file larger than this is put aside when the pool starts. */
+const LOG_BYTES = 16 * 2 ** 20;
 
 export interface ProcessPoolOptions {
   /** The module that a worker process runs; it speaks pool-protocol.ts. */
@@ -64,6 +67,14 @@ interface Slot {
 const nameOf = ({ worker }: Slot) => worker.identity ?? `pid:${worker.pid}`;
 const isIdle = ({ worker, job }: Slot) => worker.identity !== undefined && !job;
 
+/** Opens the workers' log file to append; one that has grown large becomes `FILE.old`. */
+function openLog(file: string): number {
+  mkdirSync(dirname(file), { recursive: true });
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > LOG_BYTES) renameSync(file, `${file}.old`);
+  return openSync(file, "a");
+}
+
 /** Dispose of it to stop taking jobs: idle workers leave, busy ones finish their jobs without us and leave then. */
 export class ProcessPoolDispatcher implements Dispatcher {
   readonly #options: ProcessPoolOptions;
@@ -84,9 +95,7 @@ export class ProcessPoolDispatcher implements Dispatcher {
     }
     this.#options = options;
     this.#budget = options.memoryBudgetBytes ?? defaultMemoryBudget();
-    const log = workerLogFile(options.dataDir);
-    mkdirSync(dirname(log), { recursive: true });
-    this.#output = openSync(log, "a");
+    this.#output = openLog(workerLogFile(options.dataDir));
     this.#adopted = new AdoptedWorkers((worker, jobId) => {
       options.onWorkerGone?.(worker, jobId, { code: null, signal: null });
       this.#pump();

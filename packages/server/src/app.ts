@@ -3,10 +3,13 @@ import { mkdirSync } from "node:fs";
 import {
   type Context,
   clearAdmission,
+  feedsAreFinal,
+  getJob,
   type JobEvent,
   type Limits,
-  listJobs,
   loseAttempt,
+  nextChange,
+  readLog,
   recover,
   sweep,
 } from "@sortie/core";
@@ -14,6 +17,7 @@ import {
   type ExitInfo,
   lockDataDir,
   openLocalPlatform,
+  type PoolStats,
   ProcessPoolDispatcher,
   systemClock,
   systemIds,
@@ -21,12 +25,15 @@ import {
 import { createRoutes } from "@sortie/rpc";
 import { type WorkerSettings, workerProgram } from "@sortie/worker";
 import type { Logger } from "pino";
+import type { AppGauge } from "./metrics.ts";
 import type { App } from "./run-server.ts";
 import type { Settings } from "./settings.ts";
 
 /** Without identities configured, everything belongs to one tenant. */
 const LOCAL = { tenant: "local" } as const;
 const SWEEP_MS = 500;
+const ECHO_BYTES = 64 * 1024;
+const ECHO_WAIT_MS = 30_000;
 
 function limitsFrom(settings: Settings): Limits {
   return {
@@ -52,6 +59,7 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
   const platform = await openLocalPlatform({ dataDir: dataDirectory, durability });
   undo.defer(() => platform.close());
   const limits = limitsFrom(settings);
+  const stopping = new AbortController();
   const onFault = (what: string, error: unknown) => logger.error({ err: error }, what);
   const workerSettings: WorkerSettings = { dataDir: dataDirectory, durability, limits };
 
@@ -62,6 +70,13 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
     dataDir: dataDirectory,
     memoryBudgetBytes: settings.memoryBudgetMb * 1024 * 1024,
     onError: (error) => onFault("worker pool", error),
+    onClaimed: (worker, jobId) => {
+      logger.debug({ worker, jobId }, "a worker took a job");
+      if (!settings.logToConsole) return;
+      echoLog(context, logger, jobId, stopping.signal).catch((error) => {
+        if (!stopping.signal.aborted) onFault(`repeating the log of job ${jobId}`, error);
+      });
+    },
     onWorkerGone: (worker, jobId, exit) => {
       logger.warn({ worker, jobId, ...exit }, "a worker is gone");
       loseAttempt(context, jobId, { worker, ...lossOf(exit) }).catch((error) => onFault(`job ${jobId}`, error));
@@ -88,8 +103,9 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
 
   return {
     routes,
-    gauges: () => readGauges(context, pool),
+    gauges: () => readGauges(pool.stats()),
     async stop() {
+      stopping.abort();
       await stopSweeping();
       await opened.disposeAsync();
     },
@@ -128,23 +144,19 @@ function startSweep(context: Context): () => Promise<void> {
   };
 }
 
-async function readGauges(
-  context: Context,
-  pool: { stats(): { size: number; busy: number; idle: number; queued: number } },
-) {
-  const { size, busy, idle, queued } = pool.stats();
-  const open = await listJobs(context, LOCAL, { states: ["queued", "processing"], limit: 10_000 });
-  const count = (state: string) => open.jobs.filter((job) => job.state === state).length;
+function readGauges({ size, busy, idle, queued }: PoolStats): AppGauge[] {
   return [
     {
       name: "sortie_jobs",
       help: "Jobs that are not finished, by state.",
-      values: ["queued", "processing"].map((state) => ({ labels: { state }, value: count(state) })),
+      values: [
+        { labels: { state: "queued" }, value: queued },
+        { labels: { state: "processing" }, value: busy },
+      ],
     },
-    { name: "sortie_queue_length", help: "Jobs that wait for a worker.", values: [{ value: queued }] },
     {
       name: "sortie_workers",
-      help: "Worker processes.",
+      help: "Worker processes, and how many there may be.",
       values: [
         { labels: { state: "busy" }, value: busy },
         { labels: { state: "idle" }, value: idle },
@@ -152,4 +164,18 @@ async function readGauges(
       ],
     },
   ];
+}
+
+/** Repeats the lines of a job's log in the server's own until the job has ended. */
+async function echoLog(context: Context, logger: Logger, jobId: string, signal: AbortSignal): Promise<void> {
+  let job = await getJob(context, LOCAL, jobId, { signal });
+  let at = job?.segments.at(-1)?.log ?? 0;
+  while (job) {
+    const slice = await readLog(context, job, at, ECHO_BYTES, { signal });
+    at = slice.end;
+    for (const line of Buffer.from(slice.bytes).toString("utf8").split("\n")) if (line) logger.info({ jobId }, line);
+    if (slice.bytes.byteLength > 0 && at < job.logEnd) continue;
+    if (feedsAreFinal(job)) return;
+    job = await nextChange(context, LOCAL, job, ECHO_WAIT_MS, { signal });
+  }
 }

@@ -23,8 +23,13 @@ describe("a byte budget", () => {
     const budget = new ByteBudget(100, LONG);
     const order: string[] = [];
     const holder = await budget.reserve(80, never);
-    const big = budget.reserve(90, never).then((release) => (order.push("big"), release));
-    const small = budget.reserve(10, never).then((release) => (order.push("small"), release));
+    const noted = async (name: string, bytes: number) => {
+      const release = await budget.reserve(bytes, never);
+      order.push(name);
+      return release;
+    };
+    const big = noted("big", 90);
+    const small = noted("small", 10);
     expect(budget.usedBytes).toBe(80);
     holder();
     const [releaseBig, releaseSmall] = await Promise.all([big, small]);

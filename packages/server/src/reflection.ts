@@ -108,19 +108,19 @@ function answer(index: DescriptorIndex, request: Request) {
   }
 }
 
-/** The file and everything it imports, dependencies last. */
+/** The file and everything it imports, every file before its own imports. */
 function fileAnswer(file: DescFile | undefined, what: string) {
   if (file === undefined) return errorAnswer(Code.NotFound, `${what} is not known`);
   const closure = new Set<DescFile>();
   const add = (one: DescFile) => {
     if (closure.has(one)) return;
-    closure.add(one);
     one.dependencies.forEach(add);
+    closure.add(one);
   };
   add(file);
   return {
     case: "fileDescriptorResponse" as const,
-    value: { fileDescriptorProto: [...closure].map((one) => toBinary(FileDescriptorProtoSchema, one.proto)) },
+    value: { fileDescriptorProto: [...closure].reverse().map((one) => toBinary(FileDescriptorProtoSchema, one.proto)) },
   };
 }
 

@@ -6,7 +6,6 @@ import { parseArgs } from "node:util";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { JobEndedError, SortieClient } from "@sortie/client";
-import { openEmbedded } from "@sortie/server";
 import {
   changeSettings,
   defaultSettings,
@@ -17,7 +16,6 @@ import {
   ValidationError,
 } from "@sortie/solve";
 import type { IncumbentEntry, Job } from "@sortie/wire";
-import type { Command } from "../command.ts";
 import { bytesText, gapText, numberText, secondsText } from "../format.ts";
 import { type Live, openLive } from "../live.ts";
 import { describeModel, type LoadedModel, loadModel, problemMessage } from "../model-file.ts";
@@ -60,22 +58,18 @@ interface Options {
 /** A fault that is told in one line. */
 class UsageError extends Error {}
 
-export const solve: Command = {
-  name: "solve",
-  summary: "solve a model file",
-  async run(args) {
-    if (args.includes("--help") || args.includes("-h")) {
-      process.stdout.write(HELP);
-      return 0;
-    }
-    try {
-      return await runSolve(readOptions(args));
-    } catch (error) {
-      process.stderr.write(`sortie: ${faultText(error)}\n`);
-      return 1;
-    }
-  },
-};
+export async function solve(args: readonly string[]): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  try {
+    return await runSolve(readOptions(args));
+  } catch (error) {
+    process.stderr.write(`sortie: ${faultText(error)}\n`);
+    return 1;
+  }
+}
 
 function readOptions(args: readonly string[]): Options {
   let parsed: ReturnType<typeof parse>;
@@ -163,7 +157,7 @@ async function runSolve(options: Options): Promise<number> {
   const settings = changeSettings(defaultSettings(kind), options.settings);
   live.print(`${basename(options.file)}: ${describeModel(model)}`);
 
-  await using server = options.server === undefined ? await openEmbedded() : undefined;
+  await using server = options.server === undefined ? await openServer() : undefined;
   const address = server?.address ?? options.server;
   live.print(server ? `embedded server on ${address}` : `server ${address}`);
   const transport = createGrpcTransport({ baseUrl: `${options.tls ? "https" : "http"}://${address}` });
@@ -182,6 +176,12 @@ async function runSolve(options: Options): Promise<number> {
   });
   live.print(`uploaded ${bytesText(uploaded)} in ${chunks} chunks, job ${jobId}`);
   return await follow(client, jobId, model, options, live, interrupt.signal);
+}
+
+/** Loaded here: with a server of one's own, none of the server's code is needed. */
+async function openServer() {
+  const { openEmbedded } = await import("@sortie/server");
+  return openEmbedded();
 }
 
 async function readFile(file: string, signal: AbortSignal): Promise<LoadedModel> {

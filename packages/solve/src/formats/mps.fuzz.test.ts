@@ -1,6 +1,6 @@
 // Fuzz rules of the MPS reader: whatever the bytes, it gives a sound model or an MpsError; what is written is read again.
 import { readdirSync, readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { modelStats, validateModel } from "../model/index.ts";
@@ -105,6 +105,21 @@ describe("the MPS reader never throws anything but MpsError", () => {
         },
       ),
       { interruptAfterTimeLimit: budgetMs / 2, numRuns: 20_000 },
+    );
+  });
+});
+
+describe("damaged gzip data", () => {
+  it("give an MpsError or the model", () => {
+    const whole = gzipSync(readFileSync(new URL("number-malformed.mps", broken)));
+    const change = fc.record({ at: fc.nat(whole.length - 1), byte: fc.nat(255), cut: fc.nat(whole.length) });
+    fc.assert(
+      fc.property(change, layout, ({ at, byte, cut }, chosen) => {
+        const bytes = Buffer.from(whole).subarray(0, whole.length - (cut % 3 === 0 ? cut : 0));
+        if (at < bytes.length) bytes[at] = byte;
+        read(bytes, { layout: chosen });
+      }),
+      { interruptAfterTimeLimit: budgetMs / 4, numRuns: 2000 },
     );
   });
 });

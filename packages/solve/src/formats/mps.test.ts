@@ -394,18 +394,28 @@ describe("a stream", () => {
     expect(await readMps(cut(gzipSync(bytes(model())), size))).toEqual(expected);
   });
 
-  it("is closed as soon as ENDATA is read", async () => {
-    let closed = false;
+  it.each([
+    ["ENDATA is read", bytes(model()), undefined],
+    ["ENDATA is read from gzip data", gzipSync(bytes(model())), undefined],
+    ["a fault is found", bytes("NONSENSE\n"), MpsError],
+    ["a compression is refused", bytes("BZh91AY&SY"), MpsError],
+  ])("is closed as soon as %s", async (_, head, fault) => {
+    let close = (): void => undefined;
+    const closed = new Promise<void>((resolve) => {
+      close = resolve;
+    });
     async function* endless(): AsyncGenerator<Uint8Array> {
       try {
-        yield bytes(model());
+        yield head;
         for (;;) yield bytes("more\n");
       } finally {
-        closed = true;
+        close();
       }
     }
-    await readMps(endless());
-    expect(closed).toBe(true);
+    const reading = readMps(endless());
+    if (fault === undefined) expect((await reading).problem.rows).toBe(3);
+    else await expect(reading).rejects.toThrow(fault);
+    await closed;
   });
 
   it("that is cut off inside gzip data is an error that says so", async () => {

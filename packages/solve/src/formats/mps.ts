@@ -46,11 +46,11 @@ export async function readMps(
 ): Promise<MpsResult> {
   const reader = new MpsReader(options);
   const { head, chunks } = await peek(source, 3);
-  refuseOtherCompression(head);
   // Faults of the source itself are passed on as they are; only the decompressor's own are about the file.
   const plain = isGzip(head) ? decompress(chunks, reader) : chunks;
   for await (const chunk of plain) {
     options.signal?.throwIfAborted();
+    refuseOtherCompression(head);
     reader.push(chunk);
     if (reader.ended) break;
   }

@@ -255,7 +255,7 @@ class GroupE(Case):
 
     def test_E23_any_cut_of_the_arrays_is_the_same_model(self):
         whole = self.solved_from(afiro(), self.all_chunks(afiro(), 1 << 20))
-        for chunk_bytes in (1, 24, 100):
+        for chunk_bytes in (8, 24, 100):
             with self.subTest(chunk_bytes=chunk_bytes):
                 cut = self.solved_from(afiro(), self.all_chunks(afiro(), chunk_bytes))
                 for name, array in whole.arrays.items():
