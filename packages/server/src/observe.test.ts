@@ -114,7 +114,7 @@ describe.each([
       registry.getService(CUOPT)!,
       createConnectTransport({ baseUrl: url, httpVersion: "1.1" }),
     );
-    const checkStatus = found["checkStatus"] as (request: object) => Promise<object>;
+    const checkStatus = found["checkStatus"] as unknown as (request: object) => Promise<object>;
     expect(await checkStatus({ jobId: "found" })).toMatchObject({ message: "found" });
   });
 

@@ -1,6 +1,6 @@
 // Between Node's requests and Connect's routes: picks the router, watches each call, and can end them all.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import { performance } from "node:perf_hooks";
 import { Code, ConnectError, type ConnectRouter, createConnectRouter, type Interceptor } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
@@ -74,7 +74,7 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
       const finished: FinishedCall = {
         method,
         protocol: protocolOf(request),
-        code: response.writableFinished ? codeOf(outcome) : "canceled",
+        code: outcome === undefined || wasCut(request, response) ? "canceled" : codeOf(outcome),
         durationMs: performance.now() - startedAt,
         requestBytes,
         responseBytes,
@@ -177,9 +177,14 @@ function protocolOf(request: NodeRequest): FinishedCall["protocol"] {
   return /^application\/grpc/i.test(contentType) ? "grpc" : "connect";
 }
 
+/** Did the call end before its answer was out? */
+function wasCut(request: NodeRequest, response: NodeResponse): boolean {
+  if ("stream" in request) return request.stream.rstCode !== constants.NGHTTP2_NO_ERROR;
+  return !response.writableFinished;
+}
+
 /** Only known once the body is out, because gRPC puts it into the trailers. */
-function codeOf(outcome: UniversalServerResponse | undefined): string {
-  if (outcome === undefined) return "unknown";
+function codeOf(outcome: UniversalServerResponse): string {
   const status = outcome.trailer?.get("grpc-status") ?? outcome.header?.get("grpc-status");
   if (status) return status === "0" ? "ok" : codeName(Number(status));
   return outcome.status < 400 ? "ok" : `http_${outcome.status}`;

@@ -79,6 +79,7 @@ describe("running a job", () => {
       state: "failed",
       failure: "ValidationError: c[3] is NaN",
     });
+    expect(await logOf(world, id)).toBe("Job failed: ValidationError: c[3] is NaN\n");
     expect(running.faults).toEqual([]);
   });
 

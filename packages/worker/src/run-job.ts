@@ -60,8 +60,10 @@ export async function runJob(
 /** The attempt did not complete the job: give it up, or fail it with a reason. */
 async function endWithout(attempt: Attempt, signal: AbortSignal, error: unknown, options: RunOptions): Promise<void> {
   try {
-    if (signal.aborted || error instanceof AttemptLostError) await attempt.release();
-    else await attempt.fail(reasonOf(error, attempt.job, options));
+    if (signal.aborted || error instanceof AttemptLostError) return await attempt.release();
+    const reason = reasonOf(error, attempt.job, options);
+    attempt.log(`Job failed: ${reason}`);
+    await attempt.fail(reason);
   } catch (fault) {
     if (fault instanceof AttemptLostError) await attempt.release();
     else throw fault;

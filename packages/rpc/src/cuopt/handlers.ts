@@ -82,6 +82,9 @@ const LAST_WORDS_MS = 2_000;
 /** Room that an answer needs beside its arrays. */
 const ENVELOPE_BYTES = 4096;
 
+/** Ids, counts and tags around one slice of a result; a client reckons with a tenth of the message. */
+const CHUNK_ENVELOPE_BYTES = 128;
+
 /** What an upload's row keeps of its header. */
 interface KeptHeader {
   readonly kind: "lp" | "mip";
@@ -212,7 +215,7 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
         { name: String(fieldId), label },
         Number(elementOffset),
         Number(request.maxElements),
-        options.maxMessageBytes - ENVELOPE_BYTES / 4,
+        options.maxMessageBytes - CHUNK_ENVELOPE_BYTES,
         call,
       );
       return { downloadId, fieldId, elementOffset, elementsInChunk: BigInt(elements), data };
@@ -291,7 +294,7 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
       const from = Math.min(Math.max(0, Number(request.fromIndex)), job.incumbentCount);
       const count = request.maxCount <= 0 ? Number.POSITIVE_INFINITY : request.maxCount;
       // An answer that no client could receive helps nobody: the rest comes with the next call.
-      const budget = options.maxMessageBytes - ENVELOPE_BYTES;
+      const budget = options.maxMessageBytes - Math.min(ENVELOPE_BYTES, options.maxMessageBytes / 4);
       const incumbents = await readIncumbents(context, job, from, count, budget, call);
       return encodeIncumbentResponse(
         incumbents.map((incumbent) => ({ jobId: job.id, ...incumbent })),

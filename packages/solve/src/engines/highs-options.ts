@@ -35,7 +35,6 @@ export function lpOptions(settings: SolveSettings, method: Method): HighsOptions
     ipm_iteration_limit: iterations,
     pdlp_iteration_limit: iterations,
     qp_iteration_limit: iterations,
-    qp_regularization_value: Number(process.env.QPREG ?? 1e-7),
   };
 }
 

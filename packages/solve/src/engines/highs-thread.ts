@@ -6,7 +6,8 @@ import { ValidationError } from "../problem.ts";
 import { defaultSettings } from "../settings.ts";
 import { VariableFault } from "./highs-model.ts";
 import type { SolveOrder, ThreadData, ThreadMessage } from "./highs-protocol.ts";
-import { Cancelled, type HighsLog, type Outlets, solveWithHighs } from "./highs-solve.ts";
+import { Cancelled, type HighsLog, type Outlets } from "./highs-run.ts";
+import { solveWithHighs } from "./highs-solve.ts";
 import { warmUpProblem } from "./warm-up.ts";
 
 const port = parentPort!;

@@ -1,7 +1,7 @@
 // The best solution of a running MIP: checked, monotone, reported once.
 import { acceptedViolation, directionOf, measurePrimal } from "../check.ts";
 import type { Incumbent } from "../engine.ts";
-import type { SolveContext } from "./highs-solve.ts";
+import type { SolveContext } from "./highs-run.ts";
 
 export class IncumbentWatch {
   /** The best solution that holds. Its assignment is ours: what is reported is a copy. */

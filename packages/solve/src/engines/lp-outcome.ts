@@ -2,7 +2,7 @@
 import { acceptedViolation, directionOf, measureDual, measurePrimal } from "../check.ts";
 import type { LpSolution, LpTermination } from "../engine.ts";
 import type { Method } from "./highs-options.ts";
-import type { SolveContext } from "./highs-solve.ts";
+import type { SolveContext } from "./highs-run.ts";
 
 /** Each n, m and n values, or empty; duals belong to the objective as users read it. */
 export interface LpAnswer {

@@ -1,7 +1,7 @@
 // Outcomes of a MIP: objective, gap and violations computed from the solution's values.
 import { directionOf, measurePrimal, relativeMipGap } from "../check.ts";
 import type { MipSolution, MipTermination } from "../engine.ts";
-import type { SolveContext } from "./highs-solve.ts";
+import type { SolveContext } from "./highs-run.ts";
 
 /** What the solver tells besides the solution; the bound in the user's sense. */
 export interface MipEffort {

@@ -166,7 +166,7 @@ describe("a generated model", () => {
         expect([...problem.objective]).toEqual(m.objective);
         expect([...(problem.variableTypes ?? new Int32Array(m.types.length))]).toEqual(m.types);
         expect([...problem.variableLower]).toEqual(m.bounds.map(([l]) => l));
-        expect([...problem.variableUpper]).toEqual(m.bounds.map(([l, u], j) => scUpper(m.types[j]!, l, u)));
+        expect([...problem.variableUpper]).toEqual(m.bounds.map(([, u], j) => scUpper(m.types[j]!, u)));
         expect([...problem.rowLower]).toEqual(m.rowBounds.map(([l]) => l));
         expect([...problem.rowUpper]).toEqual(m.rowBounds.map(([, u]) => u));
         const { offsets, indices, values } = problem.matrix;
@@ -187,7 +187,7 @@ describe("a generated model", () => {
   type Model = typeof model extends fc.Arbitrary<infer T> ? T : never;
 
   /** A semi-continuous variable cannot be given a negative upper bound by SC. */
-  const scUpper = (type: number, _lower: number, value: number): number =>
+  const scUpper = (type: number, value: number): number =>
     type === VariableType.semiContinuous ? Math.abs(value) : value;
 
   function write(m: Model): string {

@@ -1,0 +1,162 @@
+// A MIP on a loaded HiGHS: incumbents as they come, and the best solution that holds at the end.
+import type { HighsCallbackMap, Model } from "highs";
+import { directionOf, measurePrimal, relativeMipGap } from "../check.ts";
+import { EngineError, type Solution } from "../engine.ts";
+import { ValidationError, VariableType } from "../problem.ts";
+import { numberOf } from "../settings.ts";
+import { mipOptions } from "./highs-options.ts";
+import { Stop } from "./highs-protocol.ts";
+import {
+  convexHessian,
+  decide,
+  discard,
+  load,
+  nonconvex,
+  run,
+  type SolveContext,
+  secondsBetweenProgress,
+  statusName,
+} from "./highs-run.ts";
+import { IncumbentWatch } from "./incumbents.ts";
+import { mipAnswer, mipWithout } from "./mip-outcome.ts";
+
+export function solveMip(context: SolveContext): Solution {
+  const { problem, settings, highs } = context;
+  const discrete = problem.variableTypes?.some((type) => type !== VariableType.continuous) ?? false;
+  const hessian = convexHessian(context);
+  if (hessian !== undefined && discrete) {
+    throw new ValidationError("a quadratic objective with integer or semi-continuous variables is not supported");
+  }
+  if (hessian === "nonconvex") throw new ValidationError(nonconvex(problem));
+  const semiContinuousUpper = settings.changed.includes("semi_continuous_big_m")
+    ? numberOf(settings, "semi_continuous_big_m")
+    : undefined;
+  const model = load(context, hessian, { kind: "mip", feasibilityOnly: false, semiContinuousUpper });
+  const is = highs.constants.modelStatus;
+  const watch = new IncumbentWatch(context);
+  try {
+    start(context, model);
+    const status = run(context, model, mipOptions(settings), mipCallbacks(context, watch));
+    if (typeof status === "string") {
+      if (watch.best === undefined) throw new EngineError(status);
+      return mipAnswer(context, "feasible-found", watch.best.assignment, { bound: watch.bound, message: status });
+    }
+    const effort = mipEffort(context, model, discrete, status === is.optimal);
+    const known = mipPoint(context, model, watch);
+    switch (status) {
+      case is.optimal: {
+        if (known === undefined) throw new EngineError("HiGHS's solution does not satisfy the model within tolerance");
+        const termination = known.checked ? "optimal" : "feasible-found";
+        return mipAnswer(context, termination, known.point, { ...effort, message: known.message });
+      }
+      case is.infeasible:
+        return mipWithout(context, "infeasible", "", effort);
+      case is.unbounded:
+        return mipWithout(context, "unbounded", "", effort);
+      case is.unboundedOrInfeasible:
+        return mipWithout(context, decide(context, model), "", effort);
+      case is.timeLimit:
+      case is.interrupted:
+        return known === undefined
+          ? mipWithout(context, "time-limit", "", effort)
+          : mipAnswer(context, "time-limit", known.point, effort);
+      case is.solutionLimit:
+      case is.iterationLimit:
+        return known === undefined
+          ? mipWithout(context, "work-limit", "", effort)
+          : mipAnswer(context, "feasible-found", known.point, effort);
+      default:
+        if (known === undefined) throw new EngineError(`HiGHS ended with status ${statusName(context, status)}`);
+        return mipAnswer(context, "feasible-found", known.point, effort);
+    }
+  } finally {
+    discard(model);
+  }
+}
+
+/** The solver's own solution if it holds, else the best incumbent that did; it is reported if nothing better was. */
+function mipPoint(
+  context: SolveContext,
+  model: Model,
+  watch: IncumbentWatch,
+): { point: Float64Array; checked: boolean; message: string } | undefined {
+  const has = model.info.get("primal_solution_status") === context.highs.constants.solutionStatus.feasible;
+  if (has) {
+    const point = model.getSolution().colValue;
+    if (watch.offer(point, watch.bound)) return { point, checked: true, message: "" };
+  }
+  if (watch.best === undefined) return undefined;
+  const message = has ? "HiGHS's last solution does not satisfy the model within tolerance; an earlier one does." : "";
+  return { point: watch.best.assignment, checked: !has, message };
+}
+
+function mipCallbacks(context: SolveContext, watch: IncumbentWatch): HighsCallbackMap {
+  const { outlets, problem } = context;
+  const type = context.highs.constants.callbackType;
+  let last = 0;
+  const stop = (event: { interrupt(): void }): undefined => {
+    if (outlets.stop() !== Stop.no) event.interrupt();
+  };
+  return {
+    // A MIP without integer variables is solved as an LP.
+    [type.simplexInterrupt]: stop,
+    [type.ipmInterrupt]: stop,
+    [type.mipInterrupt](event) {
+      stop(event);
+      const seconds = context.seconds();
+      if (seconds - last < secondsBetweenProgress) return;
+      last = seconds;
+      const { data } = event;
+      watch.proved(data.mip_dual_bound);
+      const objective = watch.best?.objective;
+      const bound = Number.isFinite(watch.bound) ? watch.bound : undefined;
+      outlets.progress({
+        seconds,
+        objective,
+        bound,
+        gap: objective === undefined || bound === undefined ? undefined : relativeMipGap(objective, bound),
+        nodes: data.mip_node_count === undefined ? undefined : Number(data.mip_node_count),
+        iterations: data.mip_total_lp_iterations === undefined ? undefined : Number(data.mip_total_lp_iterations),
+      });
+      return;
+    },
+    [type.mipImprovingSolution](event) {
+      watch.proved(event.data.mip_dual_bound);
+      // Semi-continuous variables are modelled with further columns, which come last.
+      const point = event.data.mip_solution?.slice(0, problem.columns);
+      if (point !== undefined) watch.offer(point, watch.bound);
+      return;
+    },
+  };
+}
+
+function mipEffort(
+  context: SolveContext,
+  model: Model,
+  discrete: boolean,
+  optimal: boolean,
+): { bound: number; nodes: number; simplexIterations: number; presolveSeconds: number } {
+  const count = (name: string): number => Math.max(0, Number(model.info.get(name)));
+  const scaling = context.problem.objectiveScaling;
+  const own = discrete ? Number(model.info.get("mip_dual_bound")) : optimal ? model.getObjectiveValue() : Number.NaN;
+  return {
+    bound: Number.isNaN(own) ? directionOf(context.problem) * -Infinity : scaling * own,
+    nodes: count("mip_node_count"),
+    simplexIterations: count("simplex_iteration_count"),
+    presolveSeconds: context.presolve.seconds,
+  };
+}
+
+/** Hands over the initial solution, if there is one of the right size. */
+function start(context: SolveContext, model: Model): void {
+  const { problem, outlets } = context;
+  const given = problem.initialPrimal;
+  if (given === undefined || given.length === 0) return;
+  if (given.length !== problem.columns || !given.every(Number.isFinite)) {
+    outlets.log(`The initial solution is not used: ${problem.columns} finite values are needed`);
+    return;
+  }
+  const { objective, scaledViolation } = measurePrimal(problem, given, true);
+  outlets.log(`Initial solution: objective ${objective}, largest scaled violation ${scaledViolation}`);
+  model.setSolution({ colValue: given });
+}
