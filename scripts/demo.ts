@@ -4,10 +4,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./packages.ts";
 
-const model = join(root, "test/data/lp/misc07.mps.gz");
+const model = join(root, "test/data/lp/p0201.mps.gz");
 const solution = join(root, "demo.sol");
 
-process.stdout.write("$ npx sortie solve test/data/lp/misc07.mps.gz -o demo.sol\n");
+process.stdout.write("$ npx sortie solve test/data/lp/p0201.mps.gz -o demo.sol\n");
 const { status } = spawnSync(
   process.execPath,
   [

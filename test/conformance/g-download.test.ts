@@ -17,7 +17,7 @@ const MIP = ResultFieldId.RESULT_MIP_SOLUTION;
 
 /** Chunks within nine tenths of 4096 bytes, and slices too. */
 const CHUNK_BYTES = 3600;
-const SLICE_ELEMENTS = 440;
+const SLICE_ELEMENTS = 460;
 
 /** What a client does: in chunks if the size says so, else in one message. */
 async function fetched(session: Session, jobId: string): Promise<{ solution: Solution; way: "unary" | "chunked" }> {
@@ -29,7 +29,7 @@ async function fetched(session: Session, jobId: string): Promise<{ solution: Sol
 /** An open download of afiro's result. */
 async function openAfiro(session: Session) {
   const jobId = await session.completed(await session.submit(afiro()));
-  const { downloadId, header } = await session.rpc.startChunkedDownload({ jobId });
+  const { downloadId, header } = await session.startDownload(jobId);
   return { jobId, downloadId, header: header!, whole: await session.result(jobId) };
 }
 
@@ -97,7 +97,7 @@ overEveryTransport((scenario) => {
       [instance("infeasible-mip1"), []],
     ] as const) {
       const jobId = await session.completed(await session.submit(model));
-      const { header, maxMessageBytes, downloadId } = await session.rpc.startChunkedDownload({ jobId });
+      const { header, maxMessageBytes, downloadId } = await session.startDownload(jobId);
       expect(maxMessageBytes).toBe(268_435_456n);
       expect(header?.arrays.map((each) => [each.fieldId, each.totalElements])).toEqual(arrays);
       expect(header?.arrays.every((each) => each.elementSizeBytes === 8n)).toBe(true);
@@ -179,12 +179,12 @@ overEveryTransport((scenario) => {
     const jobId = await session.completed(await session.submit(tinyLp()));
     const uploadId = await session.startUpload(tinyLp());
     const open: string[] = [];
-    for (let i = 0; i < 16; i++) open.push((await session.rpc.startChunkedDownload({ jobId })).downloadId);
-    await refused(session.rpc.startChunkedDownload({ jobId }), Code.ResourceExhausted);
+    for (let i = 0; i < 16; i++) open.push((await session.startDownload(jobId)).downloadId);
+    await refused(session.startDownload(jobId), Code.ResourceExhausted);
     await session.send(uploadId, { fieldId: 0, totalElements: 0n });
     await session.startUpload(tinyLp());
     await session.rpc.finishChunkedDownload({ downloadId: open.pop()! });
-    open.push((await session.rpc.startChunkedDownload({ jobId })).downloadId);
+    open.push((await session.startDownload(jobId)).downloadId);
     for (const downloadId of open) {
       expect(await session.rpc.finishChunkedDownload({ downloadId })).toMatchObject({ downloadId });
       await refused(session.rpc.finishChunkedDownload({ downloadId }), Code.NotFound);

@@ -56,6 +56,7 @@ export class Session {
   readonly jobs: Client<typeof JobService>;
   readonly #disconnect: () => void;
   readonly #own = new Set<string>();
+  readonly #downloads = new Set<string>();
 
   constructor(transport: Transport, disconnect: () => void) {
     this.rpc = createClient(CuOptRemoteService, transport);
@@ -65,10 +66,12 @@ export class Session {
 
   /** Deletes this session's jobs, which also stops them, and disconnects. */
   async close(): Promise<void> {
-    for (const jobId of this.#own) {
-      // The server may be gone on purpose.
-      await this.rpc.deleteResult({ jobId }, { timeoutMs: 10_000 }).catch(() => undefined);
+    // The server may be gone on purpose, and a download finished.
+    const end = { timeoutMs: 10_000 };
+    for (const downloadId of this.#downloads) {
+      await this.rpc.finishChunkedDownload({ downloadId }, end).catch(() => undefined);
     }
+    for (const jobId of this.#own) await this.rpc.deleteResult({ jobId }, end).catch(() => undefined);
     this.#disconnect();
   }
 
@@ -140,20 +143,28 @@ export class Session {
     throw new Error(`the result holds ${solution.case ?? "no solution"}`);
   }
 
+  /** Opens a download, which ends with the session at the latest. */
+  async startDownload(jobId: string) {
+    const answer = await this.rpc.startChunkedDownload({ jobId });
+    this.#downloads.add(answer.downloadId);
+    return answer;
+  }
+
   /** The result in slices of `sliceElements`. */
   async download(jobId: string, sliceElements: number): Promise<Solution> {
-    const { downloadId, header } = await this.rpc.startChunkedDownload({ jobId });
+    const { downloadId, header } = await this.startDownload(jobId);
     const arrays: [number, Float64Array][] = [];
     for (const { fieldId, totalElements } of header?.arrays ?? []) {
       const total = Number(totalElements);
       arrays.push([fieldId, await this.slices(downloadId, fieldId, total, sliceElements)]);
     }
     await this.rpc.finishChunkedDownload({ downloadId });
+    this.#downloads.delete(downloadId);
     const kind = header?.problemCategory === ProblemCategory.MIP ? "mip" : "lp";
     const scalars = header ? scalarsOf(ChunkedResultHeaderSchema, header) : new Map();
     const range = kind === "lp" ? [1000, 1999] : [2000, 2999];
-    for (const number of scalars.keys()) if (number < range[0]! || number > range[1]!) scalars.delete(number);
-    return toSolution(kind, scalars, arrays);
+    const own = new Map([...scalars].filter(([number]) => number >= range[0]! && number <= range[1]!));
+    return toSolution(kind, own, arrays);
   }
 
   /** A whole array of an open download. */

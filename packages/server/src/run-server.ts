@@ -61,6 +61,12 @@ export async function runServer(settings: Settings, options: RunOptions): Promis
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  // Nobody is listening any more: no reason to stop serving.
+  const onBrokenPipe = () => {};
+  process.stdout.on("error", onBrokenPipe);
+  // A promise that some library forgot must not end the calls of everyone.
+  const onRejection = (error: unknown) => logger.error({ err: error }, "unhandled rejection");
+  process.on("unhandledRejection", onRejection);
   if (options.signal?.aborted) onAbort();
   else options.signal?.addEventListener("abort", onAbort, { once: true });
   try {
@@ -68,6 +74,8 @@ export async function runServer(settings: Settings, options: RunOptions): Promis
   } finally {
     process.off("SIGINT", onSignal);
     process.off("SIGTERM", onSignal);
+    process.off("unhandledRejection", onRejection);
+    process.stdout.off("error", onBrokenPipe);
     options.signal?.removeEventListener("abort", onAbort);
   }
 }
@@ -126,10 +134,12 @@ function readTls(settings: Settings) {
 
 /** Standard output carries the one line of the start, so the log goes to standard error, and to a file if one is named. */
 function openLog(settings: Settings): Logger {
-  // Written at once: a log that a crash can lose its last lines of is of little use.
-  const streams = [{ stream: pino.destination({ dest: 2, sync: true }), level: settings.logLevel }];
-  if (settings.serverLog !== undefined) {
-    streams.push({ stream: pino.destination({ dest: settings.serverLog, sync: true }), level: settings.logLevel });
-  }
-  return pino({ level: settings.logLevel }, pino.multistream(streams as pino.StreamEntry[]));
+  const destinations = [2, ...(settings.serverLog === undefined ? [] : [settings.serverLog])];
+  const streams = destinations.map((dest) => {
+    // Written at once: a log that a crash can lose its last lines of is of little use.
+    const stream = pino.destination({ dest, sync: true });
+    stream.on("error", () => {}); // A full disk or a closed terminal costs log lines, not the server.
+    return { stream, level: settings.logLevel as pino.Level };
+  });
+  return pino({ level: settings.logLevel }, pino.multistream(streams));
 }

@@ -17,7 +17,8 @@ export function settingsHelp(): string {
   }
   lines.push(
     "",
-    "Each is also a variable: --max-attempts is SORTIE_MAX_ATTEMPTS. A flag wins over the variable, the variable over the file.",
+    "Each is also a variable: --max-attempts is SORTIE_MAX_ATTEMPTS. A flag wins over the variable, the",
+    "variable over the settings file.",
   );
   return `${lines.join("\n").replaceAll("`", "")}\n`;
 }

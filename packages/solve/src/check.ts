@@ -41,8 +41,11 @@ export interface DualMeasures {
   readonly relativeGap: number;
   /** ‖∇f(x) − Aᵀy − z‖₂. */
   readonly l2Residual: number;
-  /** Largest |y| or |z| whose sign asks for a bound that does not exist, relative to 1 + max |∇f|. */
-  readonly scaledSignViolation: number;
+  /**
+   * Largest |y| or |z| whose sign asks for a bound that does not exist, or largest entry of ∇f(x) − Aᵀy − z, relative
+   * to 1 + max |∇f|.
+   */
+  readonly scaledViolation: number;
 }
 
 /** +1 when a smaller f is better, −1 when a larger one is. Zero scaling counts as positive. */
@@ -112,7 +115,7 @@ export function measurePrimal(problem: Problem, x: Float64Array, integrality: bo
 /**
  * The dual objective is Dorn's for a convex quadratic program, which for Q = 0 is that of linear programming:
  * s·offset − ½ xᵀHx + Σᵢ yᵢ bᵢ + Σⱼ zⱼ lⱼ, with H = s(Q + Qᵀ) and bᵢ, lⱼ the bound that the sign of the multiplier points
- * to. A multiplier whose bound is infinite adds nothing and counts as a sign violation instead.
+ * to. A multiplier whose bound is infinite adds nothing and counts as a violation instead.
  * @see Dorn, Duality in quadratic programming, Quart. Appl. Math. 18 (1960)
  * @param x n values    @param y row duals, m values    @param z reduced costs, n values; signs as at the top of this file
  */
@@ -132,12 +135,12 @@ export function measureDual(problem: Problem, x: Float64Array, y: Float64Array, 
     residual[j] = residual[j]! - z[j]!;
   }
   const { offsets, indices, values } = problem.matrix;
-  let wrongSign = 0;
+  let wrong = 0;
   const lean = (multiplier: number, lower: number, upper: number): void => {
     if (multiplier === 0) return;
     const bound = multiplier * direction > 0 ? lower : upper;
     if (Number.isFinite(bound)) objective += multiplier * bound;
-    else wrongSign = Math.max(wrongSign, Math.abs(multiplier));
+    else wrong = Math.max(wrong, Math.abs(multiplier));
   };
   for (let i = 0; i < problem.rows; i++) {
     for (let k = offsets[i]!; k < offsets[i + 1]!; k++) {
@@ -149,6 +152,7 @@ export function measureDual(problem: Problem, x: Float64Array, y: Float64Array, 
   let squares = 0;
   for (let j = 0; j < problem.columns; j++) {
     squares += residual[j]! ** 2;
+    wrong = Math.max(wrong, Math.abs(residual[j]!));
     lean(z[j]!, problem.variableLower[j]!, problem.variableUpper[j]!);
   }
   const primal = objectiveAt(problem, x);
@@ -158,7 +162,7 @@ export function measureDual(problem: Problem, x: Float64Array, y: Float64Array, 
     gap,
     relativeGap: gap / (1 + Math.abs(primal) + Math.abs(objective)),
     l2Residual: Math.sqrt(squares),
-    scaledSignViolation: wrongSign / (1 + largestGradient),
+    scaledViolation: wrong / (1 + largestGradient),
   };
 }
 

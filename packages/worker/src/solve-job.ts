@@ -67,10 +67,13 @@ function announce(attempt: Attempt, task: SolveTask): void {
   }
 }
 
-/** In which direction objectives improve: a negative scaling factor turns what is reported around. */
+/** A change smaller than this, relative to the objective, is rounding and no improvement. */
+const ROUNDING = 1e-9;
+
+/** Whether an objective improves on another. A negative scaling factor turns what is reported around. */
 function betterIn(task: SolveTask): (objective: number, over: number) => boolean {
-  const upwards = task.maximize !== task.objectiveScaling < 0;
-  return upwards ? (objective, over) => objective > over : (objective, over) => objective < over;
+  const sign = task.maximize !== task.objectiveScaling < 0 ? 1 : -1;
+  return (objective, over) => sign * (objective - over) > ROUNDING * Math.max(1, Math.abs(over));
 }
 
 async function loadProblem(attempt: Attempt, task: SolveTask): Promise<Problem> {

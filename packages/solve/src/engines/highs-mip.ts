@@ -1,37 +1,32 @@
 // A MIP on a loaded HiGHS: incumbents as they come, and the best solution that holds at the end.
 import type { HighsCallbackMap, Model } from "highs";
 import { directionOf, measurePrimal, relativeMipGap } from "../check.ts";
-import { EngineError, type Solution } from "../engine.ts";
+import { EngineError, type MipSolution } from "../engine.ts";
 import { ValidationError, VariableType } from "../problem.ts";
-import { numberOf } from "../settings.ts";
-import { mipOptions } from "./highs-options.ts";
+import { defaultSettings, numberOf } from "../settings.ts";
+import type { LowerTriangle } from "./convexity.ts";
+import { effectiveHessian } from "./highs-model.ts";
+import { mipOptions, timeLimitOf } from "./highs-options.ts";
 import { Stop } from "./highs-protocol.ts";
-import {
-  convexHessian,
-  decide,
-  discard,
-  load,
-  nonconvex,
-  run,
-  type SolveContext,
-  secondsBetweenProgress,
-  statusName,
-} from "./highs-run.ts";
+import { solveQp } from "./highs-qp.ts";
+import { decide, discard, load, run, type SolveContext, secondsBetweenProgress, statusName } from "./highs-run.ts";
 import { IncumbentWatch } from "./incumbents.ts";
 import { mipAnswer, mipWithout } from "./mip-outcome.ts";
 
-export function solveMip(context: SolveContext): Solution {
+export function solveMip(context: SolveContext): MipSolution {
   const { problem, settings, highs } = context;
   const discrete = problem.variableTypes?.some((type) => type !== VariableType.continuous) ?? false;
-  const hessian = convexHessian(context);
-  if (hessian !== undefined && discrete) {
-    throw new ValidationError("a quadratic objective with integer or semi-continuous variables is not supported");
+  const hessian = effectiveHessian(problem);
+  if (hessian !== undefined) {
+    if (discrete) {
+      throw new ValidationError("a quadratic objective with integer or semi-continuous variables is not supported");
+    }
+    return mipOfContinuous(context, hessian);
   }
-  if (hessian === "nonconvex") throw new ValidationError(nonconvex(problem));
   const semiContinuousUpper = settings.changed.includes("semi_continuous_big_m")
     ? numberOf(settings, "semi_continuous_big_m")
     : undefined;
-  const model = load(context, hessian, { kind: "mip", feasibilityOnly: false, semiContinuousUpper });
+  const model = load(context, undefined, { kind: "mip", feasibilityOnly: false, semiContinuousUpper });
   const is = highs.constants.modelStatus;
   const watch = new IncumbentWatch(context);
   try {
@@ -145,6 +140,27 @@ function mipEffort(
     simplexIterations: count("simplex_iteration_count"),
     presolveSeconds: context.presolve.seconds,
   };
+}
+
+/** A quadratic objective over continuous variables alone: solved as a QP, told as a MIP. */
+function mipOfContinuous(context: SolveContext, hessian: LowerTriangle): MipSolution {
+  const standard = defaultSettings("lp");
+  const settings = { ...standard, values: { ...standard.values, time_limit: timeLimitOf(context.settings) } };
+  const solution = solveQp({ ...context, kind: "lp", settings }, hessian);
+  const watch = new IncumbentWatch(context);
+  switch (solution.termination) {
+    case "optimal":
+      watch.offer(solution.primal, solution.dualObjective);
+      return mipAnswer(context, "optimal", solution.primal, { bound: solution.dualObjective });
+    case "primal-infeasible":
+      return mipWithout(context, "infeasible", solution.message);
+    case "dual-infeasible":
+      return mipWithout(context, "unbounded", solution.message);
+    case "time-limit":
+      return mipWithout(context, "time-limit", solution.message);
+    default:
+      throw new EngineError(solution.message);
+  }
 }
 
 /** Hands over the initial solution, if there is one of the right size. */

@@ -1,6 +1,6 @@
 // From a problem to what HiGHS takes: ½ xᵀHx as a triangle, semi-continuous rules, no infinite lower bounds turned round.
 import type { Highs, ModelData } from "highs";
-import { type Problem, type ProblemKind, type SparseMatrix, ValidationError, VariableType } from "../problem.ts";
+import { type Problem, type ProblemKind, ValidationError, VariableType } from "../problem.ts";
 import type { LowerTriangle } from "./convexity.ts";
 
 /** HiGHS replaces larger upper bounds of semi-continuous variables by this one, and fails where that matters. */
@@ -79,7 +79,9 @@ export function toHighsModel(
  * The effective Hessian H = Q + Qᵀ as a lower triangle, repeated entries added up; undefined when nothing is left.
  * ½ xᵀHx = xᵀQx.
  */
-export function effectiveHessian(q: SparseMatrix, dimension: number): LowerTriangle | undefined {
+export function effectiveHessian(problem: Pick<Problem, "quadratic" | "columns">): LowerTriangle | undefined {
+  const { quadratic: q, columns: dimension } = problem;
+  if (q === undefined) return undefined;
   const counts = new Int32Array(dimension + 1);
   const each = (visit: (column: number, row: number, value: number) => void): void => {
     for (let i = 0; i < dimension; i++) {

@@ -16,9 +16,9 @@ export function timeLimitOf(settings: SolveSettings): number {
   return numberOf(settings, "time_limit");
 }
 
-/** What the client asked for; a quadratic objective has one method only. */
-export function methodOf(settings: SolveSettings, quadratic: boolean): Method {
-  return settings.kind === "mip" || quadratic ? "choose" : methods[numberOf(settings, "method")]!;
+/** What the client of an LP asked for. */
+export function methodOf(settings: SolveSettings): Method {
+  return methods[numberOf(settings, "method")]!;
 }
 
 export function lpOptions(settings: SolveSettings, method: Method): HighsOptions {

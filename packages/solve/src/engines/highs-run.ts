@@ -3,8 +3,8 @@ import type { Highs, HighsCallbackMap, Model, ModelStatusCode } from "highs";
 import type { Incumbent, SolveProgress } from "../engine.ts";
 import { type Problem, type ProblemKind, ValidationError } from "../problem.ts";
 import type { SolveSettings } from "../settings.ts";
-import { isPositiveSemidefinite, type LowerTriangle } from "./convexity.ts";
-import { effectiveHessian, type ModelChoices, toHighsModel } from "./highs-model.ts";
+import type { LowerTriangle } from "./convexity.ts";
+import { type ModelChoices, toHighsModel } from "./highs-model.ts";
 import { type HighsOptions, timeLimitOf } from "./highs-options.ts";
 import { Stop, type Violations } from "./highs-protocol.ts";
 import type { LpAnswer } from "./lp-outcome.ts";
@@ -125,26 +125,6 @@ export function lpArrays(context: SolveContext, model: Model): LpAnswer {
     dual: hasDual ? rowDual : none,
     reducedCost: hasDual ? colDual : none,
   };
-}
-
-export function convexHessian(context: SolveContext): LowerTriangle | "nonconvex" | undefined {
-  const { problem, outlets } = context;
-  if (problem.quadratic === undefined) return undefined;
-  const hessian = effectiveHessian(problem.quadratic, problem.columns);
-  if (hessian === undefined) return undefined;
-  const answer = isPositiveSemidefinite(hessian, problem.maximize ? -1 : 1);
-  if (answer === "unknown") {
-    outlets.log(
-      "Warning: the Hessian is too large to be checked; if the objective is not convex, the answer is a local one",
-    );
-  }
-  return answer === false ? "nonconvex" : hessian;
-}
-
-export function nonconvex(problem: Problem): string {
-  return problem.maximize
-    ? "The quadratic objective is not concave, so it cannot be maximized: Q + Qᵀ has a positive eigenvalue."
-    : "The quadratic objective is not convex, so it cannot be minimized: Q + Qᵀ has a negative eigenvalue.";
 }
 
 export function statusName(context: SolveContext, status: ModelStatusCode): string {
