@@ -1,7 +1,7 @@
 // Starts real servers for the scenarios, connects clients to them, and runs every scenario over every transport of the host.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -114,11 +114,31 @@ export class Server {
     return code as number | null;
   }
 
-  /** Stops the server and removes its data. Jobs that still run are cancelled first, so that no worker lives on. */
+  /** Stops the server, ends workers that would go on with a job, and removes the data. */
   async dispose(): Promise<void> {
     if (this.#child) await this.stop();
+    for (const pid of processesNaming(this.dataDir)) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {} // It ended by itself.
+    }
+    await until(() => processesNaming(this.dataDir).length === 0, "the workers are gone");
     rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
+}
+
+/** The processes whose command line names this folder, which is one server's alone. */
+function processesNaming(folder: string): number[] {
+  if (process.platform !== "linux") return [];
+  return readdirSync("/proc").flatMap((name) => {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid) return [];
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, "utf8").includes(folder) ? [pid] : [];
+    } catch {
+      return []; // It ended meanwhile.
+    }
+  });
 }
 
 /** A server that the tests of one file share; it starts when the first of them asks for it. */

@@ -154,9 +154,7 @@ export class Server {
   /** Signals the server and waits for its end. */
   async stop(signal: NodeJS.Signals): Promise<ProcessEnd> {
     this.#child.kill(signal);
-    const end = await this.#end;
-    this.client[Symbol.dispose]();
-    return end;
+    return this.#end;
   }
 
   get isRunning(): boolean {
@@ -245,7 +243,10 @@ export class Ground implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      for (const server of this.#servers) if (server.isRunning) await server.stop("SIGTERM");
+      for (const server of this.#servers) {
+        if (server.isRunning) await server.stop("SIGTERM");
+        server.client[Symbol.dispose]();
+      }
       // Workers whose server is gone finish what they have and leave by themselves.
       await until("every worker has left", () => this.#processes().length === 0, 20_000);
     } finally {

@@ -11,11 +11,16 @@ describe("SIGTERM", () => {
     const first = await ground.start();
     const jobId = await first.client.submit(hardMip(), { timeLimitSeconds: 8 });
     await first.client.running(jobId);
+    const waiter = first.client.end(jobId);
+    const log = first.client.cuopt.streamLogs({ jobId })[Symbol.asyncIterator]();
+    const firstLine = log.next();
     const follow = async () => {
-      for await (const _ of first.client.cuopt.streamLogs({ jobId }));
+      let line = await firstLine;
+      while (!line.done) line = await log.next();
     };
-    const [waiter, follower] = [first.client.end(jobId), follow()];
-    const ends = Promise.allSettled([waiter, follower]);
+    const ends = Promise.allSettled([waiter, follow()]);
+    // Both calls are with the server: they were sent in this order.
+    await firstLine;
     const worker = await ground.worker();
     expect(await first.stop("SIGTERM")).toEqual({ code: 0, signal: null });
     for (const end of await ends) {

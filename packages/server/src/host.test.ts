@@ -5,7 +5,12 @@ import net from "node:net";
 import { Duplex } from "node:stream";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import {
+  compressionGzip,
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
 import { CuOptRemoteService, JobService, StatusRequestSchema } from "@sortie/wire";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Host, ListenError } from "./host.ts";
@@ -43,6 +48,12 @@ function statusFrame(jobId: string): Buffer {
 }
 
 const CHECK_STATUS = "/cuopt.remote.CuOptRemoteService/CheckStatus";
+
+/** A CheckStatus call by hand; the answer's body is thrown away unless somebody listens. */
+function openCall(session: http2.ClientHttp2Session): http2.ClientHttp2Stream {
+  const head = { ":method": "POST", ":path": CHECK_STATUS, "content-type": "application/grpc", te: "trailers" };
+  return session.request(head).resume();
+}
 
 describe("one port", () => {
   it.each(Object.keys(TRANSPORTS))("answers unary calls and streams in clear: %s", async (name) => {
@@ -93,14 +104,8 @@ describe("one port", () => {
     const session = http2.connect(`http://localhost:${host.port}`, {
       createConnection: () => trickling(net.connect(host.port, "127.0.0.1"), 40),
     });
-    const call = session.request({
-      ":method": "POST",
-      ":path": CHECK_STATUS,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
+    const call = openCall(session);
     call.end(statusFrame("slow"));
-    call.resume();
     const [trailers] = await once(call, "trailers");
     expect(trailers["grpc-status"]).toBe("0");
     session.close();
@@ -139,14 +144,8 @@ describe("one port", () => {
         ),
       );
     }
-    const call = session.request({
-      ":method": "POST",
-      ":path": CHECK_STATUS,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
+    const call = openCall(session);
     call.end(statusFrame("after pings"));
-    call.resume();
     const [trailers] = await once(call, "trailers");
     expect(trailers["grpc-status"]).toBe("0");
     expect(goaway).not.toHaveBeenCalled();
@@ -206,17 +205,11 @@ describe("limits", () => {
       [5000, "8"],
       [0, "0"],
     ] as const) {
-      const call = session.request({
-        ":method": "POST",
-        ":path": CHECK_STATUS,
-        "content-type": "application/grpc",
-        te: "trailers",
-      });
+      const call = openCall(session);
       call.on("error", () => {}); // The server may stop reading what it refused.
       const frame = Buffer.alloc(5 + length);
       frame.writeUInt32BE(length, 1);
       call.end(frame);
-      call.resume();
       const [trailers] = await once(call, "trailers");
       expect(trailers["grpc-status"]).toBe(status);
     }
@@ -250,15 +243,37 @@ describe("limits", () => {
     },
   );
 
+  it("take compressed messages, and refuse one that grows beyond the maximum", async () => {
+    const { url } = await start({ maxMessageBytes: 2 ** 20 });
+    const transport = createGrpcTransport({ baseUrl: url, sendCompression: compressionGzip });
+    const client = createClient(CuOptRemoteService, transport);
+    const within = client.sendArrayChunk({ chunk: { data: new Uint8Array(1_000_000) } });
+    expect(Number((await within).chunksReceived)).toBe(1_000_000);
+    const beyond = client.sendArrayChunk({ chunk: { data: new Uint8Array(10_000_000) } });
+    await expect(beyond).rejects.toMatchObject({ code: Code.ResourceExhausted });
+    expect((await client.checkStatus({ jobId: "still here" })).message).toBe("still here");
+  });
+
+  it("let a message through that is far larger than a chunk", async () => {
+    const { url } = await start({ maxMessageBytes: 2 ** 26 });
+    const data = new Uint8Array(36 * 2 ** 20);
+    expect(Number((await grpc(url).sendArrayChunk({ chunk: { data } })).chunksReceived)).toBe(data.byteLength);
+  });
+
+  it.each([3, 9])("refuse a message that breaks off after %i bytes", async (sent) => {
+    const { host } = await start();
+    const session = http2.connect(`http://localhost:${host.port}`);
+    const call = openCall(session);
+    call.end(statusFrame("broken off").subarray(0, sent));
+    const [trailers] = await once(call, "trailers");
+    expect(trailers["grpc-status"]).toBe(String(Code.InvalidArgument));
+    session.close();
+  });
+
   it("let an upload through that comes frame by frame", async () => {
     const { host } = await start();
     const session = http2.connect(`http://localhost:${host.port}`);
-    const call = session.request({
-      ":method": "POST",
-      ":path": CHECK_STATUS,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
+    const call = openCall(session);
     for (const byte of statusFrame("in pieces")) {
       await new Promise<void>((resolve) => call.write(Buffer.from([byte]), () => resolve()));
     }

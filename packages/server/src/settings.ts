@@ -250,8 +250,8 @@ export const SETTINGS = {
   ),
   cancelGraceMs: integer(
     "cancel-grace-ms",
-    { min: 0, max: 60_000, default: 80, argument: "MS" },
-    "How long a cancelled solve may take to stop by itself before its thread is ended, in milliseconds.",
+    { min: 0, max: 60_000, default: 2000, argument: "MS" },
+    "How long the worker of a cancelled job may take to stop and to store what was found, in milliseconds; then its process is ended. The solve itself stops within 100 ms.",
   ),
   stopGraceSeconds: integer(
     "stop-grace-seconds",

@@ -122,19 +122,11 @@ export function measurePrimal(problem: Problem, x: Float64Array, integrality: bo
 export function measureDual(problem: Problem, x: Float64Array, y: Float64Array, z: Float64Array): DualMeasures {
   const scaling = problem.objectiveScaling;
   const direction = directionOf(problem);
-  const residual = new Float64Array(problem.columns);
+  const gradient = gradientAt(problem, x);
+  const largestGradient = gradient.reduce((most, slope) => Math.max(most, Math.abs(slope)), 0);
+  const residual = lessRowDuals(problem, gradient, y);
   let objective = scaling * problem.objectiveOffset;
-  if (problem.quadratic !== undefined) {
-    addSymmetricProduct(problem.quadratic, x, scaling, residual);
-    objective -= scaling * quadraticForm(problem.quadratic, x);
-  }
-  let largestGradient = 0;
-  for (let j = 0; j < problem.columns; j++) {
-    residual[j] = residual[j]! + scaling * problem.objective[j]!;
-    largestGradient = Math.max(largestGradient, Math.abs(residual[j]!));
-    residual[j] = residual[j]! - z[j]!;
-  }
-  const { offsets, indices, values } = problem.matrix;
+  if (problem.quadratic !== undefined) objective -= scaling * quadraticForm(problem.quadratic, x);
   let wrong = 0;
   const lean = (multiplier: number, lower: number, upper: number): void => {
     if (multiplier === 0) return;
@@ -142,17 +134,12 @@ export function measureDual(problem: Problem, x: Float64Array, y: Float64Array, 
     if (Number.isFinite(bound)) objective += multiplier * bound;
     else wrong = Math.max(wrong, Math.abs(multiplier));
   };
-  for (let i = 0; i < problem.rows; i++) {
-    for (let k = offsets[i]!; k < offsets[i + 1]!; k++) {
-      const j = indices[k]!;
-      residual[j] = residual[j]! - values[k]! * y[i]!;
-    }
-    lean(y[i]!, problem.rowLower[i]!, problem.rowUpper[i]!);
-  }
+  for (let i = 0; i < problem.rows; i++) lean(y[i]!, problem.rowLower[i]!, problem.rowUpper[i]!);
   let squares = 0;
   for (let j = 0; j < problem.columns; j++) {
-    squares += residual[j]! ** 2;
-    wrong = Math.max(wrong, Math.abs(residual[j]!));
+    const left = residual[j]! - z[j]!;
+    squares += left * left;
+    wrong = Math.max(wrong, Math.abs(left));
     lean(z[j]!, problem.variableLower[j]!, problem.variableUpper[j]!);
   }
   const primal = objectiveAt(problem, x);
@@ -164,6 +151,11 @@ export function measureDual(problem: Problem, x: Float64Array, y: Float64Array, 
     l2Residual: Math.sqrt(squares),
     scaledViolation: wrong / (1 + largestGradient),
   };
+}
+
+/** The reduced costs that fit the row duals exactly: ∇f(x) − Aᵀy, n values. */
+export function reducedCosts(problem: Problem, x: Float64Array, y: Float64Array): Float64Array {
+  return lessRowDuals(problem, gradientAt(problem, x), y);
 }
 
 /** |objective − bound| / |objective|; 0 when both are equal. */
@@ -204,13 +196,31 @@ function quadraticForm(q: SparseMatrix, x: Float64Array): number {
   return sum;
 }
 
-/** target += factor·(Q + Qᵀ)x. */
-function addSymmetricProduct(q: SparseMatrix, x: Float64Array, factor: number, target: Float64Array): void {
-  for (let i = 0; i + 1 < q.offsets.length; i++) {
-    for (let k = q.offsets[i]!; k < q.offsets[i + 1]!; k++) {
-      const j = q.indices[k]!;
-      target[i] = target[i]! + factor * q.values[k]! * x[j]!;
-      target[j] = target[j]! + factor * q.values[k]! * x[i]!;
+/** ∇f(x) = s·(c + (Q + Qᵀ)x). */
+function gradientAt(problem: Problem, x: Float64Array): Float64Array {
+  const { quadratic: q, objectiveScaling } = problem;
+  const gradient = problem.objective.slice();
+  if (q !== undefined) {
+    for (let i = 0; i + 1 < q.offsets.length; i++) {
+      for (let k = q.offsets[i]!; k < q.offsets[i + 1]!; k++) {
+        const j = q.indices[k]!;
+        gradient[i] = gradient[i]! + q.values[k]! * x[j]!;
+        gradient[j] = gradient[j]! + q.values[k]! * x[i]!;
+      }
     }
   }
+  for (let j = 0; j < gradient.length; j++) gradient[j] = gradient[j]! * objectiveScaling;
+  return gradient;
+}
+
+/** vector − Aᵀy, in place. */
+function lessRowDuals(problem: Problem, vector: Float64Array, y: Float64Array): Float64Array {
+  const { offsets, indices, values } = problem.matrix;
+  for (let i = 0; i < problem.rows; i++) {
+    for (let k = offsets[i]!; k < offsets[i + 1]!; k++) {
+      const j = indices[k]!;
+      vector[j] = vector[j]! - values[k]! * y[i]!;
+    }
+  }
+  return vector;
 }

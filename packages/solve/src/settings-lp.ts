@@ -109,7 +109,9 @@ export const lpSettings: readonly SettingSpec[] = [
     since: "26.04",
     range: [0, 3],
     closed: true,
-    effect: "METHOD_EFFECT",
+    effect:
+      "0 HiGHS's choice (dual simplex), 1 HiGHS's PDLP, 2 dual simplex, 3 HiGHS's barrier; simplex steps in where 1 or 3 " +
+      "gives no answer that holds. A QP has one method whatever is asked.",
     meaning: "0 concurrent, 1 PDLP, 2 dual simplex, 3 barrier.",
   },
   {
@@ -121,7 +123,7 @@ export const lpSettings: readonly SettingSpec[] = [
     since: "26.04",
     range: [-1, 2],
     clamp: outsideIs([-1, 2], -1),
-    effect: "0 switches HiGHS's presolve off, 1 and 2 switch it on, -1 lets HiGHS choose; off for a QP.",
+    effect: "0 switches HiGHS's presolve off, 1 and 2 switch it on, -1 lets HiGHS choose; a QP is not presolved.",
     meaning: "-1 automatic, 0 off, 1 Papilo, 2 PSLP; anything else is read as -1.",
   },
   {

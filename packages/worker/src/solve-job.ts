@@ -55,11 +55,15 @@ export function createSolveRunner(engine: Engine): JobRunner {
   };
 }
 
+/** Characters of a model's name that the log shows. */
+const LONGEST_NAME = 200;
+
 function announce(attempt: Attempt, task: SolveTask): void {
   const { job } = attempt;
   const again = job.attempt > 1 ? `, attempt ${job.attempt}` : "";
+  const name = task.problemName === "" ? "" : ` ${task.problemName.slice(0, LONGEST_NAME)}`;
   attempt.log(
-    `Sortie job ${job.id}${again}: ${task.kind.toUpperCase()} with ${task.rows} rows, ${task.columns} columns, ${task.nonzeros} nonzeros`,
+    `Sortie job ${job.id}${again}: ${task.kind.toUpperCase()}${name} with ${task.rows} rows, ${task.columns} columns, ${task.nonzeros} nonzeros`,
   );
   for (const note of task.notes) attempt.log(note);
   for (const name of settingsWithoutEffect(settingsFromJson(task.settings))) {

@@ -81,8 +81,6 @@ const FOLLOW_MS = 30_000;
 const LAST_WORDS_MS = 2_000;
 /** Room that an answer needs beside its arrays. */
 const ENVELOPE_BYTES = 4096;
-/** The same for a slice of a result: the id and three numbers. Clients ask for up to nine tenths of a message. */
-const SLICE_ENVELOPE_BYTES = 128;
 
 /** Ids, counts and tags around one slice of a result; a client reckons with a tenth of the message. */
 const CHUNK_ENVELOPE_BYTES = 128;

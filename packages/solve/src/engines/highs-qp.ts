@@ -1,6 +1,7 @@
 // A convex QP on a loaded HiGHS. Its active-set method is quick, but it cycles on some degenerate models and calls some
 // unbounded ones optimal; then linear programs decide feasibility and boundedness, and proximal steps find the optimum.
 import type { HighsCallbackMap, Model } from "highs";
+import { acceptedViolation, measurePrimal, reducedCosts } from "../check.ts";
 import type { LpSolution } from "../engine.ts";
 import type { Problem } from "../problem.ts";
 import { numberOf } from "../settings.ts";
@@ -8,7 +9,7 @@ import { isPositiveSemidefinite, type LowerTriangle } from "./convexity.ts";
 import { lpOptions } from "./highs-options.ts";
 import { Stop } from "./highs-protocol.ts";
 import { discard, load, lpArrays, run, type SolveContext, statusName } from "./highs-run.ts";
-import { type LpEffort, lpAnswer, lpWithout } from "./lp-outcome.ts";
+import { type LpAnswer, type LpEffort, lpAnswer, lpWithout } from "./lp-outcome.ts";
 
 /** Proximal steps after which a model counts as too hard. */
 const longestProximalRun = 200;
@@ -24,14 +25,18 @@ export function solveQp(context: SolveContext, hessian: LowerTriangle): LpSoluti
     );
   }
   const model = load(context, hessian, { kind: "lp", feasibilityOnly: false });
+  // Without rows HiGHS's method stops at points that are not optimal; a row without bounds cures it.
+  if (problem.rows === 0) model.addRow(-Infinity, Infinity, { indices: [0], values: [1] });
   try {
     const direct = activeSet(context, model);
     if (direct.termination !== "numerical-error") return direct;
     outlets.log(direct.message);
-    const start = feasiblePoint(context);
-    if (!(start instanceof Float64Array)) return start;
+    const feasible = feasiblePoint(context);
+    if (!(feasible instanceof Float64Array)) return feasible;
     if (isUnbounded(context, hessian)) return lpWithout(context, "unbounded", "");
-    return proximal(context, model, hessian, start);
+    const reached =
+      direct.primal.length > 0 && measurePrimal(problem, direct.primal, false).scaledViolation < acceptedViolation;
+    return proximal(context, model, hessian, reached ? direct.primal : feasible);
   } finally {
     discard(model);
   }
@@ -41,15 +46,14 @@ function activeSet(context: SolveContext, model: Model): LpSolution {
   const { problem, settings, highs } = context;
   const is = highs.constants.modelStatus;
   const limit = numberOf(settings, "iteration_limit");
-  // Far more than a run takes that does not cycle.
-  const patience = 1000 + 100 * (problem.rows + problem.columns);
+  const patience = patienceOf(problem);
   const options = { ...lpOptions(settings, "choose"), qp_iteration_limit: Math.min(limit, patience) };
   const status = run(context, model, options, {});
   if (typeof status === "string") return lpWithout(context, "numerical-error", status);
   const effort = effortOf(model);
   switch (status) {
     case is.optimal:
-      return lpAnswer(context, "optimal", lpArrays(context, model), effort);
+      return lpAnswer(context, "optimal", qpArrays(context, model), effort);
     case is.infeasible:
       return lpWithout(context, "infeasible", "", effort);
     case is.unbounded:
@@ -63,6 +67,18 @@ function activeSet(context: SolveContext, model: Model): LpSolution {
     default:
       return lpWithout(context, "numerical-error", `HiGHS ended with status ${statusName(context, status)}.`, effort);
   }
+}
+
+/** Far more iterations than a run takes that does not cycle. */
+function patienceOf(problem: Problem): number {
+  return 1000 + 100 * (problem.rows + problem.columns);
+}
+
+/** HiGHS's reduced costs are those of its regularized model, and zero without rows: the exact ones are computed. */
+function qpArrays(context: SolveContext, model: Model): LpAnswer {
+  const { primal, dual: all } = lpArrays(context, model);
+  const dual = all.slice(0, context.problem.rows);
+  return { primal, dual, reducedCost: reducedCosts(context.problem, primal, dual) };
 }
 
 /** A point that satisfies the rows and bounds, or the outcome when there is none. */
@@ -147,14 +163,19 @@ function proximal(context: SolveContext, model: Model, hessian: LowerTriangle, s
     model.passHessian({ format: "triangular", ...withDiagonal(hessian, sign * penalty) });
     const costs = problem.objective.map((cost, j) => cost - sign * penalty * at[j]!);
     model.changeColsCost({ kind: "range", from: 0, to: columns - 1 }, costs);
-    const status = run(context, model, { ...lpOptions(settings, "choose"), qp_iteration_limit: 100_000 }, {});
+    const options = {
+      ...lpOptions(settings, "choose"),
+      qp_iteration_limit: patienceOf(problem),
+      qp_regularization_value: 0,
+    };
+    const status = run(context, model, options, {});
     if (status === is.timeLimit || status === is.interrupted) return lpWithout(context, "time-limit", "");
     if (status !== is.optimal) {
       // A stronger penalty makes the step easier and shorter.
       penalty *= 10;
       continue;
     }
-    const answer = lpArrays(context, model);
+    const answer = qpArrays(context, model);
     iterations += effortOf(model).iterations;
     last = lpAnswer(context, "optimal", answer, { method: "quadratic", iterations });
     if (last.termination === "optimal") return last;

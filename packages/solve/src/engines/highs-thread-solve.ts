@@ -100,10 +100,17 @@ export class ThreadSolve {
     }
   }
 
-  /** Asks the thread to stop; ends it when it does not answer in time. */
+  /**
+   * Asks the thread to stop; ends it when it does not answer in time. A thread that is being ended says nothing more,
+   * and what it said before has come long before the second timer; its last breath may take longer on a busy machine.
+   */
   #cancel(graceMs: number): void {
     Atomics.store(this.#stop, 0, Stop.cancelled);
-    this.#timers.push(setTimeout(() => this.#end(() => this.#reject(this.#options.signal?.reason)), graceMs));
+    const reject = (): void => this.#reject(this.#options.signal?.reason);
+    this.#timers.push(
+      setTimeout(() => this.#end(reject), graceMs),
+      setTimeout(reject, 2 * graceMs),
+    );
   }
 
   /** HiGHS keeps its time limit itself, but some of its steps are long and do not look at the clock. */

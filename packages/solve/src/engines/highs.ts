@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { type Engine, EngineError, type Solution, type SolveOptions } from "../engine.ts";
+import { assertFits } from "../model/estimate.ts";
 import type { Problem } from "../problem.ts";
 import { HighsThread } from "./highs-thread-handle.ts";
 import { ThreadSolve } from "./highs-thread-solve.ts";
@@ -13,7 +14,7 @@ export interface HighsEngineOptions {
    * Default 256 MiB.
    */
   readonly recycleBytes?: number | undefined;
-  /** Milliseconds that a cancelled solve gets to stop by itself before its thread is ended. Default 50. */
+  /** Milliseconds that a cancelled solve gets to stop by itself before its thread is ended. Default 40. */
   readonly cancelGraceMs?: number | undefined;
 }
 
@@ -38,13 +39,15 @@ class HighsEngine implements Engine {
   readonly #recycleBytes: number;
   readonly #cancelGraceMs: number;
   #thread: Promise<HighsThread> | undefined;
+  /** Threads that have been told to end and have not ended yet. */
+  readonly #leaving = new Set<Promise<void>>();
   /** Ends when the last solve that was asked for has ended. */
   #lastSolve: Promise<unknown> = Promise.resolve();
   readonly #closing = new AbortController();
 
   constructor(options: HighsEngineOptions) {
     this.#recycleBytes = options.recycleBytes ?? 256 * 2 ** 20;
-    this.#cancelGraceMs = options.cancelGraceMs ?? 50;
+    this.#cancelGraceMs = options.cancelGraceMs ?? 40;
   }
 
   async warm(): Promise<void> {
@@ -58,6 +61,7 @@ class HighsEngine implements Engine {
     const solved = (async () => {
       await untilAborted(before, signal);
       const thread = await untilAborted(this.#ready(), signal);
+      signal.throwIfAborted();
       return await this.#solveOn(thread, problem, { ...options, signal });
     })();
     // The next solve waits for this one and for what came before it: a solve that is cancelled while it waits ends early.
@@ -71,9 +75,13 @@ class HighsEngine implements Engine {
     const thread = await this.#thread?.catch(() => undefined);
     this.#thread = undefined;
     await thread?.end();
+    await Promise.all(this.#leaving);
   }
 
   async #solveOn(thread: HighsThread, problem: Problem, options: SolveOptions): Promise<Solution> {
+    const { rows, columns, matrix, quadratic } = problem;
+    const quadraticNonzeros = quadratic?.values.length ?? 0;
+    assertFits(options.kind, { rows, columns, nonzeros: matrix.values.length, quadraticNonzeros });
     const solve = new ThreadSolve(thread, problem, options, this.#cancelGraceMs);
     try {
       return await solve.result;
@@ -83,21 +91,31 @@ class HighsEngine implements Engine {
   }
 
   #replace(thread: HighsThread): void {
-    if (!thread.ended) void thread.end();
+    const gone = thread.end();
+    this.#leaving.add(gone);
+    void gone.then(() => this.#leaving.delete(gone));
     this.#thread = undefined;
     // The next solve should find a warm thread; a failure to start one is that solve's to report.
     if (!this.#closing.signal.aborted) this.#ready().catch(() => undefined);
   }
 
   #ready(): Promise<HighsThread> {
-    if (this.#thread === undefined) {
-      const starting = solverModule().then((module) => HighsThread.start(module));
-      this.#thread = starting;
-      starting.catch(() => {
-        if (this.#thread === starting) this.#thread = undefined;
-      });
-    }
-    return this.#thread;
+    const current = this.#thread ?? this.#start();
+    return current.then((thread) => {
+      if (!thread.ended) return thread;
+      // It ended while nothing was asked of it.
+      if (this.#thread === current) this.#thread = undefined;
+      return this.#ready();
+    });
+  }
+
+  #start(): Promise<HighsThread> {
+    const starting = solverModule().then((module) => HighsThread.start(module));
+    this.#thread = starting;
+    starting.catch(() => {
+      if (this.#thread === starting) this.#thread = undefined;
+    });
+    return starting;
   }
 }
 

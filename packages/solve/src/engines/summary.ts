@@ -26,9 +26,7 @@ const mipWords: Readonly<Record<MipTermination, string>> = {
 export function summaryLines(solution: Solution): string[] {
   const lines = solution.message === "" ? [] : [solution.message];
   if (solution.kind === "lp") {
-    const value = Number.isNaN(solution.primalObjective)
-      ? ""
-      : `   Objective: ${solution.primalObjective.toExponential(8)}`;
+    const value = Number.isNaN(solution.primalObjective) ? "" : `   Objective: ${scientific(solution.primalObjective)}`;
     const effort = `Iterations: ${solution.iterations}  Time: ${solution.solveSeconds.toFixed(3)}s`;
     return [...lines, `Status: ${lpWords[solution.termination]}${value}  ${effort}`];
   }
@@ -40,4 +38,9 @@ export function summaryLines(solution: Solution): string[] {
   }
   const effort = `nodes ${solution.nodes}, simplex_iterations ${solution.simplexIterations}`;
   return [...lines, `Total solve time: ${solution.solveSeconds.toFixed(3)}s, ${effort}`];
+}
+
+/** As printf's %.8e writes it. */
+function scientific(value: number): string {
+  return value.toExponential(8).replace(/e([+-])(\d)$/, "e$10$2");
 }
