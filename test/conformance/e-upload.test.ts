@@ -24,7 +24,7 @@ import {
   tinyMip,
   withArrays,
 } from "./models.ts";
-import { AT_THE_DOOR, expectSame, refused, type Session } from "./session.ts";
+import { AT_THE_DOOR, refused, type Session } from "./session.ts";
 import { storedInput } from "./stored.ts";
 
 const server = sharedServer("--workers", "2", "--upload-limit", "200");

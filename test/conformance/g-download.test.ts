@@ -75,7 +75,11 @@ overEveryTransport((scenario) => {
     const jobId = await session.completed(await session.upload(sudoku(), CHUNK_BYTES));
     await refused(session.rpc.getResult({ jobId }), Code.ResourceExhausted, "StartChunkedDownload");
     // Exactly the limit in numbers is more than the limit in a message.
-    const exact = smallModel({ c: new Array(512).fill(0), types: new Array(512).fill(1), upper: new Array(512).fill(1) });
+    const exact = smallModel({
+      c: new Array(512).fill(0),
+      types: new Array(512).fill(1),
+      upper: new Array(512).fill(1),
+    });
     const fits = await session.completed(await session.upload(exact, CHUNK_BYTES));
     expect((await session.rpc.checkStatus({ jobId: fits })).resultSizeBytes).toBe(4096n);
     await refused(session.rpc.getResult({ jobId: fits }), Code.ResourceExhausted);
@@ -213,7 +217,9 @@ overEveryTransport((scenario) => {
     }
     const infeasible = await session.solved(instance("infeasible-mip1"));
     expect(infeasible.status).toBe(MIPTerminationStatus.MIP_INFEASIBLE);
-    const special = [...infeasible.scalars.values()].filter((value) => typeof value === "number" && !Number.isFinite(value));
+    const special = [...infeasible.scalars.values()].filter(
+      (value) => typeof value === "number" && !Number.isFinite(value),
+    );
     expect(special.length).toBeGreaterThan(0);
   });
 });

@@ -183,7 +183,8 @@ export interface Trial {
   startServer(...flags: string[]): Promise<Server>;
 }
 
-function openSession(server: Server, { protocol }: TransportChoice, options: ConnectOptions): Session {
+/** A client on a server; the caller closes it. */
+export function openSession(server: Server, { protocol }: TransportChoice, options: ConnectOptions): Session {
   const baseUrl = server.url(options.tls ? "https" : "http");
   const nodeOptions = { ...options.tls };
   const useBinaryFormat = !options.json;

@@ -106,4 +106,3 @@ overEveryTransport((scenario) => {
     }
   });
 });
-

@@ -1,7 +1,7 @@
 // Group O: what 26.06 added.
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { MIPTerminationStatus, type QuadraticConstraintSchema } from "@sortie/wire";
+import { MIPTerminationStatus, type QuadraticConstraint, QuadraticConstraintSchema } from "@sortie/wire";
 import { expect } from "vitest";
 import { overEveryTransport, sharedServer } from "./harness.ts";
 import { chunksOf, smallModel, TINY_LP_OBJECTIVE, tinyLp } from "./models.ts";
@@ -10,7 +10,7 @@ import { AT_THE_DOOR, refused, submissionOf } from "./session.ts";
 const server = sharedServer("--upload-limit", "100");
 
 /** x² + y² ≤ 1 */
-const disc: MessageInitShape<typeof QuadraticConstraintSchema> = {
+const disc = create(QuadraticConstraintSchema, {
   constraintRowIndex: 2,
   constraintRowName: "disc",
   constraintRowType: "L".charCodeAt(0),
@@ -18,12 +18,12 @@ const disc: MessageInitShape<typeof QuadraticConstraintSchema> = {
   rows: [0, 1],
   cols: [0, 1],
   vals: [1, 1],
-};
+});
 
-function constrained(constraint: MessageInitShape<typeof QuadraticConstraintSchema>) {
+function constrained(constraint: QuadraticConstraint) {
   const request = submissionOf(tinyLp());
-  const problem = { ...request.jobData.value.problem, quadraticConstraints: [constraint] };
-  return { jobData: { case: "lpRequest" as const, value: { problem: problem as never } } };
+  request.jobData.value.problem.quadraticConstraints.push(constraint);
+  return request;
 }
 
 overEveryTransport((scenario) => {
@@ -37,7 +37,7 @@ overEveryTransport((scenario) => {
   scenario("O5", async ({ connect }) => {
     const session = await connect(server);
     for (const type of ["L", "G", "E", "l", "g", "e"].map((letter) => letter.charCodeAt(0)).concat(0, 127, 128, 255)) {
-      const request = constrained({ ...disc, constraintRowType: type });
+      const request = constrained(create(QuadraticConstraintSchema, { ...disc, constraintRowType: type }));
       await refused(session.rpc.submitJob(request), Code.InvalidArgument, /^ValidationError: quadratic_constraints: 1/);
     }
   });

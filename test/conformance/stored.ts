@@ -5,7 +5,11 @@ import type { Server } from "./harness.ts";
 
 type Platform = Awaited<ReturnType<typeof openLocalPlatform>>;
 
-async function withJob<T>(server: Server, jobId: string, look: (job: Job, platform: Platform) => Promise<T>): Promise<T> {
+async function withJob<T>(
+  server: Server,
+  jobId: string,
+  look: (job: Job, platform: Platform) => Promise<T>,
+): Promise<T> {
   const platform = await openLocalPlatform({ dataDir: server.dataDir, durability: "process" });
   try {
     const row = await platform.table.get({ pk: `job#${jobId}`, sk: "job" });
@@ -28,4 +32,14 @@ export async function workerOf(server: Server, jobId: string): Promise<number> {
     if (pid === undefined) throw new Error(`job ${jobId} has no worker`);
     return Number(pid);
   });
+}
+
+/** What a job's worker is told beside the arrays: kind, sense, scaling, settings, sizes. */
+export async function storedWork(server: Server, jobId: string): Promise<unknown> {
+  return withJob(server, jobId, async ({ kind, placement, memoryBytes, work }) => ({
+    kind,
+    placement,
+    memoryBytes,
+    work,
+  }));
 }

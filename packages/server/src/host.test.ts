@@ -375,9 +375,11 @@ describe("a stop", () => {
       inside.resolve();
       return new Promise(() => {});
     };
-    const call = grpc(url).sendArrayChunk({}).catch(ConnectError.from);
+    const cancel = new AbortController();
+    const call = grpc(url).sendArrayChunk({}, { signal: cancel.signal }).catch(ConnectError.from);
     await inside.promise;
     await host.close(100);
+    cancel.abort();
     expect(await call).toBeInstanceOf(ConnectError);
   });
 

@@ -160,7 +160,11 @@ async function runSolve(options: Options): Promise<number> {
   await using server = options.server === undefined ? await openServer() : undefined;
   const address = server?.address ?? options.server;
   live.print(server ? `embedded server on ${address}` : `server ${address}`);
-  const transport = createGrpcTransport({ baseUrl: `${options.tls ? "https" : "http"}://${address}` });
+  const transport = createGrpcTransport({
+    baseUrl: `${options.tls ? "https" : "http"}://${address}`,
+    // In MB. Node's default of 10 is less than one chunk.
+    nodeOptions: { maxSessionMemory: 1024 },
+  });
   const client = new SortieClient(transport, { chunkBytes: options.chunkBytes });
 
   const changed = Object.fromEntries(settings.changed.map((name) => [name, settings.values[name] as number | boolean]));

@@ -1,0 +1,40 @@
+// Runs the benches: npm run bench [-- --short] [NAME ...]. Figures go to standard output, and as JSON to test/bench/results.
+// The exit code is 1 if a stated goal is missed by a full run, or if a bench could not be run at all.
+import { parseArgs } from "node:util";
+import { download } from "./download.bench.ts";
+import { memory } from "./memory.bench.ts";
+import { type Bench, keep, machine, show } from "./report.ts";
+import { solves } from "./solves.bench.ts";
+import { status } from "./status.bench.ts";
+import { unary } from "./unary.bench.ts";
+import { upload } from "./upload.bench.ts";
+
+const BENCHES: readonly Bench[] = [upload, download, unary, status, solves, memory];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { short: { type: "boolean", default: false } },
+});
+const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `no such bench: ${unknown.join(", ")}; there is: ${BENCHES.map(({ name }) => name).join(", ")}\n`,
+  );
+  process.exit(1);
+}
+const chosen = BENCHES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+
+process.stdout.write(
+  `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB; ${machine.system}; Node ${machine.node}\n`,
+);
+if (values.short) process.stdout.write("short mode: shows that the benches work; the figures mean little\n");
+process.stdout.write("\n");
+
+let missed = false;
+for (const bench of chosen) {
+  const result = await bench.run({ short: values.short });
+  keep(bench, result, { short: values.short });
+  process.stdout.write(`${show(bench, result)}\n`);
+  missed ||= !values.short && result.measures.some(({ goal }) => goal?.isMet === false);
+}
+process.exitCode = missed ? 1 : 0;

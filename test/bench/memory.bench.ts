@@ -1,0 +1,63 @@
+// The server's memory against the size of the problem: it must not grow with it.
+import { readFileSync } from "node:fs";
+import { ConnectError } from "@connectrpc/connect";
+import { Ground } from "../faults/harness.ts";
+import { encodeChunk, fillChunk, largeMatrix, placesOf, startUpload } from "./chunks.ts";
+import { CUOPT, Http2Client, inFlight } from "./http2.ts";
+import { type Bench, type Measure, MIB } from "./report.ts";
+
+const IN_FLIGHT = 4;
+const CHUNK_MIB = 16;
+const GOAL_MIB = 300;
+
+/** The most that the process has had in memory so far, MiB. */
+function peakMemory(pid: number): number {
+  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  if (kib === undefined) throw new Error("the kernel does not tell the peak memory of a process");
+  return Number(kib) / 1024;
+}
+
+/** Uploads a problem to a fresh server, made as it goes. */
+async function peakOf(mebibytes: number): Promise<{ idle: number; peak: number }> {
+  await using ground = new Ground();
+  const server = await ground.start();
+  await ground.worker();
+  using client = new Http2Client(`http://${server.address}`);
+  const uploadId = await startUpload(client);
+  const idle = peakMemory(server.pid);
+  const places = placesOf(largeMatrix(mebibytes * MIB), CHUNK_MIB * MIB);
+  await inFlight(IN_FLIGHT, places.length, (i) =>
+    client.call(`${CUOPT}/SendArrayChunk`, encodeChunk(uploadId, places[i]!, fillChunk(places[i]!))),
+  );
+  // A matrix alone is no model: all that the finish looks at, it does, and then refuses.
+  const refusal = await server.client.cuopt.finishChunkedUpload({ uploadId }).then(
+    () => "",
+    (error: unknown) => ConnectError.from(error).rawMessage,
+  );
+  if (!refusal.startsWith("ValidationError")) throw new Error(`the finish said: ${refusal}`);
+  return { idle, peak: peakMemory(server.pid) };
+}
+
+export const memory: Bench = {
+  name: "memory",
+  about: "peak memory of the server process while a problem is uploaded",
+  async run({ short }) {
+    const sizes = short ? [64, 192] : [256, 1024, 2048];
+    const measures: Measure[] = [];
+    for (const size of sizes) {
+      const { idle, peak } = await peakOf(size);
+      const isLargest = size === 2048;
+      measures.push({
+        what: `peak with ${size} MiB`,
+        value: peak,
+        unit: "MiB",
+        baseline: { what: "idle", value: idle },
+        ...(isLargest ? { goal: { text: `< ${GOAL_MIB} MiB`, isMet: peak < GOAL_MIB } } : {}),
+      });
+    }
+    return {
+      input: `${sizes.join(", ")} MiB in chunks of ${CHUNK_MIB} MiB, ${IN_FLIGHT} in flight, each to a fresh server`,
+      measures,
+    };
+  },
+};

@@ -1,0 +1,102 @@
+// Writes docs/conformance.md after a complete run of the scenarios, and fails a run that left one out.
+//
+// A global setup of the test project: what it returns runs once all tests have ended. A run of chosen files or tests is not
+// complete; it leaves the document alone.
+import { globSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { TestCase, TestProject } from "vitest/node";
+import { HOSTS } from "./hosts.ts";
+import { GROUPS, SCENARIOS, type Scenario } from "./scenarios.ts";
+
+const DOCUMENT = new URL("../../docs/conformance.md", import.meta.url);
+
+type Outcome = "passed" | "failed" | "not run";
+
+/** Where a scenario is proved: on each transport of each host, or once without. */
+const placesOf = ({ number, codec }: Scenario): readonly string[] =>
+  codec ? [key(number)] : HOSTS.flatMap((host) => host.transports.map((each) => key(number, host.name, each.name)));
+
+const key = (number: string, host = "", transport = ""): string => `${number}|${host}|${transport}`;
+
+export default function setup(project: TestProject): () => void {
+  return () => {
+    const { vitest } = project;
+    const modules = vitest.state.getTestModules().filter((module) => module.project.name === project.name);
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    const ran = new Set(modules.map((module) => basename(module.moduleId)));
+    const all = globSync("*.test.ts", { cwd: fileURLToPath(new URL(".", import.meta.url)) });
+    if (vitest.config.testNamePattern !== undefined || !all.every((file) => ran.has(file))) return;
+
+    const outcomes = new Map<string, Outcome>();
+    for (const test of tests) {
+      const { scenario, host, transport } = test.meta();
+      if (scenario !== undefined) outcomes.set(key(scenario, host, transport), outcomeOf(test));
+    }
+    const expected = [...SCENARIOS.values()].filter((scenario) => scenario.notApplicable === undefined);
+    const missing = expected.flatMap(placesOf).filter((place) => !outcomes.has(place));
+    if (missing.length > 0) {
+      const names = missing.map((place) => place.split("|").filter(Boolean).join(" over "));
+      console.error(`conformance: ${missing.length} scenarios did not run: ${names.join(", ")}`);
+      process.exitCode = 1;
+      return;
+    }
+    writeFileSync(
+      DOCUMENT,
+      documentOf((place) => outcomes.get(place) ?? "not run"),
+    );
+  };
+}
+
+function outcomeOf(test: TestCase): Outcome {
+  const { state } = test.result();
+  if (state === "passed") return "passed";
+  return state === "failed" ? "failed" : "not run";
+}
+
+function documentOf(outcome: (place: string) => Outcome): string {
+  const columns = HOSTS.flatMap((host) => host.transports.map((transport) => `${host.name}, ${transport.name}`));
+  const applicable = [...SCENARIOS.values()].filter((scenario) => scenario.notApplicable === undefined);
+  const passed = applicable.filter((scenario) => placesOf(scenario).every((place) => outcome(place) === "passed"));
+  const lines = [
+    "# Conformance",
+    "",
+    "<!-- Written by `npm run conformance`; do not edit. -->",
+    "",
+    "The acceptance scenarios of the wire, by their numbers, against a real server. Where a scenario records a weakness of the",
+    "original, the row says what holds here instead. A scenario about messages alone runs once, without a server.",
+    "",
+    `${passed.length} of ${applicable.length} scenarios that apply pass; ${SCENARIOS.size - applicable.length} do not apply.`,
+    "",
+    "| Host | What it is |",
+    "| --- | --- |",
+    ...HOSTS.map((host) => `| ${host.name} | ${host.title} |`),
+  ];
+  for (const { letter, title, scenarios } of GROUPS) {
+    lines.push("", `## ${letter}. ${title}`, "");
+    if (scenarios.every((scenario) => scenario.notApplicable !== undefined)) {
+      lines.push("| # | Scenario | Not applicable because |", "| --- | --- | --- |");
+      for (const each of scenarios) lines.push(`| ${each.number} | ${each.title} | ${each.notApplicable} |`);
+      continue;
+    }
+    lines.push(
+      `| # | Scenario | ${columns.join(" | ")} |`,
+      `| --- | --- | ${columns.map(() => "---").join(" | ")} |`,
+      ...scenarios.map((each) => `| ${each.number} | ${each.title} | ${cellsOf(each, outcome).join(" | ")} |`),
+    );
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function cellsOf(scenario: Scenario, outcome: (place: string) => Outcome): string[] {
+  const count = HOSTS.reduce((sum, host) => sum + host.transports.length, 0);
+  if (scenario.notApplicable !== undefined) {
+    return Array.from({ length: count }, (_, i) => (i === 0 ? `not applicable: ${scenario.notApplicable}` : "–"));
+  }
+  if (scenario.codec) {
+    return Array.from({ length: count }, (_, i) =>
+      i === 0 ? `${outcome(placesOf(scenario)[0]!)}, without a server` : "–",
+    );
+  }
+  return placesOf(scenario).map(outcome);
+}
