@@ -18,7 +18,7 @@ export function openLive(stream: NodeJS.WriteStream): Live {
   return {
     update(text) {
       if (!stream.isTTY) return;
-      const width = Math.max(20, stream.columns ?? 80);
+      const width = Math.max(20, stream.columns || 80);
       stream.write(`\r\x1b[K${text.slice(0, width - 1)}`);
       shown = true;
     },

@@ -287,7 +287,7 @@ async function watch(
 
 function liveText(job: Job, seconds: number): string {
   const time = secondsText(seconds).padStart(9);
-  if (job.queuePosition !== undefined) return `${time}  waiting, ${job.queuePosition} before it ${job.waitingReason}`;
+  if (job.queuePosition !== undefined) return `${time}  waiting: ${job.waitingReason}`;
   return `${time}  objective ${numberText(job.objective)}  bound ${numberText(job.bound)}  gap ${gapText(job.gap)}`;
 }
 
