@@ -22,6 +22,8 @@ import type { Row } from "./ports.ts";
 import { closeUpload, freeUploadPlace } from "./uploads.ts";
 
 const REDISPATCH_MS = 15_000;
+/** The clock may have been set back since the last run. */
+const CLOCK_SKEW_MS = 3_600_000;
 const EVENT_RETRY_MS = 5_000;
 /** A deleted job waits this long for its worker or a download to let go, then looks again. */
 const HELD_MS = 1_000;
@@ -240,10 +242,12 @@ async function attendDownload(context: Context, row: Row): Promise<void> {
  */
 export async function recover(context: Context, adopt: (job: Job) => void): Promise<void> {
   const queued: Job[] = [];
+  // Open jobs are due within a lease or a dispatch; finished ones, of which there may be very many, at their expiry.
+  const soon = dueBefore(context.clock.now() + context.limits.leaseMs + REDISPATCH_MS + CLOCK_SKEW_MS);
   for (const pk of duePartitions()) {
     let cursor: string | undefined;
     do {
-      const page = await context.table.queryIndex("due", pk, { limit: 200, cursor });
+      const page = await context.table.queryIndex("due", pk, { before: soon, limit: 200, cursor });
       for (const found of page.rows) {
         if (found.sk !== "job") continue;
         const row = await context.table.get(found);

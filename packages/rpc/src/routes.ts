@@ -1,7 +1,7 @@
 // Mounts the services on Connect routers: one for binary messages, whose largest messages stay undecoded, and one for JSON.
 import { create, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
-import type { Caller, Context } from "@sortie/core";
+import { type Caller, type Context, DomainError } from "@sortie/core";
 import {
   CuOptRemoteService,
   IncumbentResponseSchema,
@@ -37,11 +37,13 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
 
   const callFrom = (handler: HandlerContext): Call => {
     const key = handler.requestHeader.get(IDEMPOTENCY_HEADER) || undefined;
-    return {
-      caller: options.callerOf(handler),
-      signal: handler.signal,
-      idempotencyKey: key === undefined ? undefined : key.slice(0, LONGEST_KEY),
-    };
+    if (key !== undefined && key.length > LONGEST_KEY) {
+      throw new DomainError(
+        "invalid-argument",
+        `${IDEMPOTENCY_HEADER} has ${key.length} characters; at most ${LONGEST_KEY} are allowed`,
+      );
+    }
+    return { caller: options.callerOf(handler), signal: handler.signal, idempotencyKey: key };
   };
 
   /** Gives a handler its call, and clients errors that are meant for them. */
