@@ -4,6 +4,10 @@
 // reduced costs z belong to f, whichever way it is optimized: ∇f(x) = Aᵀy + z, so that y[i] is the rate at which the
 // optimal f changes with the bound that row i leans on. For a minimum y[i] ≥ 0 at a lower bound and y[i] ≤ 0 at an
 // upper one, and z likewise; for a maximum the signs are the other way round.
+//
+// Which way: `maximize` speaks of c·x + xᵀQx + offset without the scaling, as in cuOpt, where the factor multiplies what
+// is reported and nothing else. So a negative factor never changes the optimal x; it makes f of a minimum look maximized,
+// and the signs of y and z are those of a maximum.
 import { type Problem, type SparseMatrix, VariableType } from "./problem.ts";
 
 /**

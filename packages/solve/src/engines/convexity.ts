@@ -8,8 +8,9 @@ export interface LowerTriangle {
   readonly values: Float64Array;
 }
 
-/** Multiplications after which the answer is not worth waiting for. */
+/** Multiplications, and entries of the factor, beyond which the answer is not worth waiting for. */
 const workLimit = 4e9;
+const entryLimit = 1e8;
 
 /** Added to the unit diagonal of the scaled matrix, so that rounding does not make a singular matrix indefinite. */
 const shift = 1e-9;
@@ -40,23 +41,20 @@ export function isPositiveSemidefinite(h: LowerTriangle, sign: 1 | -1): boolean 
   const parent = new Int32Array(n).fill(-1);
   const mark = new Int32Array(n).fill(-1);
   const counts = new Float64Array(n);
+  let entries = 0;
   for (let k = 0; k < n; k++) {
     mark[k] = k;
     for (let p = rows.starts[k]!; p < rows.starts[k + 1]!; p++) {
       for (let i = rows.columns[p]!; mark[i] !== k; i = parent[i]!) {
         if (parent[i] === -1) parent[i] = k;
         counts[i] = counts[i]! + 1;
+        entries++;
         mark[i] = k;
       }
     }
+    if (entries > entryLimit) return "unknown";
   }
-  let entries = 0;
-  let work = 0;
-  for (let j = 0; j < n; j++) {
-    entries += counts[j]!;
-    work += counts[j]! * counts[j]!;
-  }
-  if (work > workLimit || entries > 1e8) return "unknown";
+  if (counts.reduce((work, count) => work + count * count, 0) > workLimit) return "unknown";
 
   const lStarts = new Int32Array(n + 1);
   for (let j = 0; j < n; j++) lStarts[j + 1] = lStarts[j]! + counts[j]!;

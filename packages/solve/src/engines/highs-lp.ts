@@ -9,6 +9,7 @@ import { solveQp } from "./highs-qp.ts";
 import {
   decide,
   discard,
+  giveStart,
   load,
   lpArrays,
   run,
@@ -25,6 +26,7 @@ export function solveLp(context: SolveContext): LpSolution {
   if (hessian !== undefined) return solveQp(context, hessian);
   const model = load(context, undefined, { kind: "lp", feasibilityOnly });
   try {
+    giveStart(context, model);
     const asked = methodOf(settings);
     const first = lpRun(context, model, asked, lpOptions(settings, asked), feasibilityOnly);
     if (first.termination !== "numerical-error") return first;

@@ -1,6 +1,6 @@
 // A MIP on a loaded HiGHS: incumbents as they come, and the best solution that holds at the end.
 import type { HighsCallbackMap, Model } from "highs";
-import { directionOf, measurePrimal, relativeMipGap } from "../check.ts";
+import { directionOf, relativeMipGap } from "../check.ts";
 import { EngineError, type MipSolution } from "../engine.ts";
 import { ValidationError, VariableType } from "../problem.ts";
 import { defaultSettings, numberOf } from "../settings.ts";
@@ -9,7 +9,17 @@ import { effectiveHessian } from "./highs-model.ts";
 import { mipOptions, timeLimitOf } from "./highs-options.ts";
 import { Stop } from "./highs-protocol.ts";
 import { solveQp } from "./highs-qp.ts";
-import { decide, discard, load, run, type SolveContext, secondsBetweenProgress, statusName } from "./highs-run.ts";
+import {
+  decide,
+  discard,
+  giveStart,
+  load,
+  run,
+  type SolveContext,
+  secondsBetweenProgress,
+  statusName,
+  withoutNegativeZeros,
+} from "./highs-run.ts";
 import { IncumbentWatch } from "./incumbents.ts";
 import { mipAnswer, mipWithout } from "./mip-outcome.ts";
 
@@ -30,7 +40,7 @@ export function solveMip(context: SolveContext): MipSolution {
   const is = highs.constants.modelStatus;
   const watch = new IncumbentWatch(context);
   try {
-    start(context, model);
+    giveStart(context, model);
     const status = run(context, model, mipOptions(settings), mipCallbacks(context, watch));
     if (typeof status === "string") {
       if (watch.best === undefined) throw new EngineError(status);
@@ -77,7 +87,7 @@ function mipPoint(
 ): { point: Float64Array; checked: boolean; message: string } | undefined {
   const has = model.info.get("primal_solution_status") === context.highs.constants.solutionStatus.feasible;
   if (has) {
-    const point = model.getSolution().colValue;
+    const point = withoutNegativeZeros(model.getSolution().colValue);
     if (watch.offer(point, watch.bound)) return { point, checked: true, message: "" };
   }
   if (watch.best === undefined) return undefined;
@@ -119,7 +129,7 @@ function mipCallbacks(context: SolveContext, watch: IncumbentWatch): HighsCallba
       watch.proved(event.data.mip_dual_bound);
       // Semi-continuous variables are modelled with further columns, which come last.
       const point = event.data.mip_solution?.slice(0, problem.columns);
-      if (point !== undefined) watch.offer(point, watch.bound);
+      if (point !== undefined) watch.offer(withoutNegativeZeros(point), watch.bound);
       return;
     },
   };
@@ -161,18 +171,4 @@ function mipOfContinuous(context: SolveContext, hessian: LowerTriangle): MipSolu
     default:
       throw new EngineError(solution.message);
   }
-}
-
-/** Hands over the initial solution, if there is one of the right size. */
-function start(context: SolveContext, model: Model): void {
-  const { problem, outlets } = context;
-  const given = problem.initialPrimal;
-  if (given === undefined || given.length === 0) return;
-  if (given.length !== problem.columns || !given.every(Number.isFinite)) {
-    outlets.log(`The initial solution is not used: ${problem.columns} finite values are needed`);
-    return;
-  }
-  const { objective, scaledViolation } = measurePrimal(problem, given, true);
-  outlets.log(`Initial solution: objective ${objective}, largest scaled violation ${scaledViolation}`);
-  model.setSolution({ colValue: given });
 }

@@ -48,4 +48,4 @@ export type ThreadMessage =
   /** The solver found no answer for reasons of its own; the thread is fine. */
   | { readonly type: "failed"; readonly text: string; readonly memoryBytes: number }
   /** The solver is beyond repair, and so is the thread. */
-  | { readonly type: "broken"; readonly text: string };
+  | { readonly type: "broken"; readonly text: string; readonly memoryBytes: number };

@@ -1,5 +1,6 @@
 // What every solve on a loaded HiGHS needs: its context, loading, running within the limits, reading arrays back.
 import type { Highs, HighsCallbackMap, Model, ModelStatusCode } from "highs";
+import { measurePrimal } from "../check.ts";
 import type { Incumbent, SolveProgress } from "../engine.ts";
 import { type Problem, type ProblemKind, ValidationError } from "../problem.ts";
 import type { SolveSettings } from "../settings.ts";
@@ -99,6 +100,24 @@ export function load(context: SolveContext, hessian: LowerTriangle | undefined, 
   }
 }
 
+/**
+ * Hands over the initial solution, if it is one: HiGHS completes it for a MIP, starts the simplex method from it for an
+ * LP, and PDLP where there are duals as well.
+ */
+export function giveStart(context: SolveContext, model: Model): void {
+  const { problem, outlets, kind } = context;
+  const { initialPrimal: primal, initialDual: dual, objectiveScaling: scaling } = problem;
+  if (primal === undefined || primal.length === 0) return;
+  if (primal.length !== problem.columns || !primal.every(Number.isFinite)) {
+    outlets.log(`The initial solution is not used: ${problem.columns} finite values are needed`);
+    return;
+  }
+  const { objective, scaledViolation } = measurePrimal(problem, primal, kind === "mip");
+  outlets.log(`Initial solution: objective ${objective}, largest scaled violation ${scaledViolation}`);
+  const hasDual = kind === "lp" && scaling !== 0 && dual?.length === problem.rows && dual.every(Number.isFinite);
+  model.setSolution({ colValue: primal, ...(hasDual ? { rowDual: dual.map((value) => value / scaling) } : {}) });
+}
+
 /** A run that broke the instance makes disposal throw as well; the first error is the one that counts. */
 export function discard(model: Model): void {
   try {
@@ -121,10 +140,16 @@ export function lpArrays(context: SolveContext, model: Model): LpAnswer {
     for (let i = 0; i < rowDual.length; i++) rowDual[i] = rowDual[i]! * scaling;
   }
   return {
-    primal: hasPrimal ? colValue : none,
-    dual: hasDual ? rowDual : none,
-    reducedCost: hasDual ? colDual : none,
+    primal: hasPrimal ? withoutNegativeZeros(colValue) : none,
+    dual: hasDual ? withoutNegativeZeros(rowDual) : none,
+    reducedCost: hasDual ? withoutNegativeZeros(colDual) : none,
   };
+}
+
+/** Turns every −0 into 0, in place: readers of results stumble over the sign. */
+export function withoutNegativeZeros(array: Float64Array): Float64Array {
+  for (let k = 0; k < array.length; k++) array[k] = array[k]! + 0;
+  return array;
 }
 
 export function statusName(context: SolveContext, status: ModelStatusCode): string {

@@ -1,6 +1,7 @@
 // One solve on a thread, from the caller's side: hooks, cancel, watchdog, and an answer when the thread cannot give one.
 import { relativeMipGap } from "../check.ts";
 import { EngineError, type Incumbent, type Solution, type SolveOptions, type SolveProgress } from "../engine.ts";
+import { highsMemoryLimitBytes } from "../model/estimate.ts";
 import { type Problem, ValidationError } from "../problem.ts";
 import { variableLabel } from "./highs-model.ts";
 import { timeLimitOf } from "./highs-options.ts";
@@ -94,7 +95,7 @@ export class ThreadSolve {
         this.#reject(new EngineError(message.text));
         return;
       case "broken": {
-        const error = broken(message.text);
+        const error = broken(message.text, message.memoryBytes);
         this.#end(() => this.#reject(error));
       }
     }
@@ -161,9 +162,12 @@ export class ThreadSolve {
   }
 }
 
-function broken(text: string): EngineError {
-  const memory = /memory|alloc|enlarge/i.test(text);
-  const what = memory ? "HiGHS ran out of memory (as WebAssembly it can use 2 GiB)" : "HiGHS broke";
+/** An abort carries no reason; with most of the memory taken it is the memory. */
+function broken(text: string, memoryBytes = 0): EngineError {
+  const memory = memoryBytes > highsMemoryLimitBytes / 2 || /memory|alloc|enlarge/i.test(text);
+  const what = memory
+    ? "HiGHS ran out of memory (as WebAssembly it can use 2 GiB); reduce or split the model"
+    : "HiGHS broke";
   return new EngineError(`${what}: ${text}`);
 }
 

@@ -44,7 +44,9 @@ function answer(order: SolveOrder): ThreadMessage {
     }
     if (error instanceof ValidationError) return { type: "invalid", text: error.message, memoryBytes };
     if (error instanceof EngineError) return { type: "failed", text: error.message, memoryBytes };
-    return { type: "broken", text: error instanceof Error ? error.message : String(error) };
+    // The loader adds advice for those who compile it.
+    const text = (error instanceof Error ? error.message : String(error)).replace(/ Build with -s.*$/, "");
+    return { type: "broken", text, memoryBytes };
   }
 }
 

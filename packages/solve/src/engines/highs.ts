@@ -14,7 +14,7 @@ export interface HighsEngineOptions {
    * Default 256 MiB.
    */
   readonly recycleBytes?: number | undefined;
-  /** Milliseconds that a cancelled solve gets to stop by itself before its thread is ended. Default 40. */
+  /** Milliseconds that a cancelled solve gets to stop by itself before its thread is ended. Default 30. */
   readonly cancelGraceMs?: number | undefined;
 }
 
@@ -47,7 +47,7 @@ class HighsEngine implements Engine {
 
   constructor(options: HighsEngineOptions) {
     this.#recycleBytes = options.recycleBytes ?? 256 * 2 ** 20;
-    this.#cancelGraceMs = options.cancelGraceMs ?? 40;
+    this.#cancelGraceMs = options.cancelGraceMs ?? 30;
   }
 
   async warm(): Promise<void> {
