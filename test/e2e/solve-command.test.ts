@@ -93,7 +93,7 @@ describe("sortie solve", () => {
 
   it("prints the solver's log on request, and what has no effect here", async () => {
     const { out } = await sortie(["solve", data("flugpl"), "--log", "--set", "num_gpus=2"]);
-    expect(out).toMatch(/Setting num_gpus has no effect here/);
+    expect(out).toMatch(/Setting num_gpus = 2 has no effect here/);
     expect(out).toMatch(/Optimal solution found\./);
   });
 

@@ -15,7 +15,6 @@ import {
   type SolveProgress,
   type SolveTask,
   settingsFromJson,
-  settingsWithoutEffect,
   ValidationError,
 } from "@sortie/solve";
 import { LPSolutionSchema, MIPSolutionSchema, splitNames } from "@sortie/wire";
@@ -66,9 +65,6 @@ function announce(attempt: Attempt, task: SolveTask): void {
     `Sortie job ${job.id}${again}: ${task.kind.toUpperCase()}${name} with ${task.rows} rows, ${task.columns} columns, ${task.nonzeros} nonzeros`,
   );
   for (const note of task.notes) attempt.log(note);
-  for (const name of settingsWithoutEffect(settingsFromJson(task.settings))) {
-    attempt.log(`Setting ${name} has no effect here`);
-  }
 }
 
 /** A change smaller than this, relative to the objective, is rounding and no improvement. */

@@ -1,4 +1,4 @@
-// Every instance on record solves to its known objective or status.
+// The instances on record solve to their known objective or status, and the answers prove themselves.
 import { afterAll, describe, expect, it } from "vitest";
 import { acceptedViolation, measureDual, measurePrimal } from "../check.ts";
 import { defaultSettings } from "../settings.ts";
@@ -19,8 +19,10 @@ const knownObjectives = (instance: Instance): number[] =>
 
 const near = (value: number, known: number): boolean => Math.abs(value - known) <= 1e-6 * Math.max(1, Math.abs(known));
 
-// mas76 takes minutes; it serves for limits and cancelling.
-const solved = instances.filter((instance) => instance.name !== "mas76");
+// mas76 takes minutes; it serves for limits and cancelling. The other three take tens of seconds, and the conformance
+// suite solves them through the server.
+const slow = ["mas76", "misc07", "rentacar", "dfl001"];
+const solved = instances.filter((instance) => !slow.includes(instance.name));
 
 describe("instances", () => {
   it.each(solved.filter(({ kind }) => kind !== "mip").map((instance) => [instance.name, instance] as const))(

@@ -36,7 +36,8 @@ export interface StatsPart {
 }
 
 export function toStatNumber(value: number): StatNumber {
-  if (Number.isFinite(value)) return value;
+  // JSON forgets the sign of a zero, so it is forgotten here already.
+  if (Number.isFinite(value)) return value + 0;
   return String(value) as StatNumber;
 }
 
