@@ -8,14 +8,24 @@ const shared = {
 };
 const project = (name: string, include: string[], extra: Record<string, unknown> = {}) => ({
   ...shared,
-  test: { name, include, environment: "node", testTimeout: 60_000, hookTimeout: 60_000, pool: "forks" as const, ...extra },
+  test: {
+    name,
+    include,
+    environment: "node",
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: "forks" as const,
+    ...extra,
+  },
 });
 
 export default defineConfig({
   test: {
     execArgv: ["--conditions=sortie-source", "--no-warnings=ExperimentalWarning"],
     projects: [
-      project("unit", ["packages/*/src/**/*.test.ts", "test/*.test.ts"], { exclude: ["**/*.fuzz.test.ts", "**/node_modules/**"] }),
+      project("unit", ["packages/*/src/**/*.test.ts", "test/*.test.ts"], {
+        exclude: ["**/*.fuzz.test.ts", "**/node_modules/**"],
+      }),
       project("contract", ["test/contract/**/*.test.ts"]),
       project("e2e", ["test/e2e/**/*.test.ts"]),
       project("conformance", ["test/conformance/**/*.test.ts"], { testTimeout: 240_000 }),
