@@ -28,7 +28,10 @@ export default defineConfig({
       }),
       project("contract", ["test/contract/**/*.test.ts"]),
       project("e2e", ["test/e2e/**/*.test.ts"]),
-      project("conformance", ["test/conformance/**/*.test.ts"], { testTimeout: 240_000 }),
+      project("conformance", ["test/conformance/**/*.test.ts"], {
+        testTimeout: 240_000,
+        globalSetup: ["test/conformance/record.ts"],
+      }),
       project("faults", ["test/faults/**/*.test.ts"], { testTimeout: 240_000 }),
       project("fuzz", ["packages/*/src/**/*.fuzz.test.ts", "test/fuzz/**/*.test.ts"], { testTimeout: 120_000 }),
     ],

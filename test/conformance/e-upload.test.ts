@@ -236,8 +236,8 @@ overEveryTransport((scenario) => {
     const uploadId = await session.startUpload(tinyLp());
     await refused(session.startUpload(tinyLp()), Code.ResourceExhausted);
     // Longer than the two seconds of this server, with traffic all the while; a refused chunk is traffic as well.
-    const until = performance.now() + 3000;
-    while (performance.now() < until) {
+    const end = performance.now() + 3000;
+    while (performance.now() < end) {
       await session.send(uploadId, chunkOf(tinyLp(), "c", 0, 2));
       await delay(200);
       await refused(session.send(uploadId, { fieldId: 99 }), Code.InvalidArgument);

@@ -199,8 +199,8 @@ overEveryTransport((scenario) => {
     const session = await connect(hasty);
     const { downloadId } = await openAfiro(session);
     // In use for longer than the two seconds of this server, then not.
-    const until = performance.now() + 3500;
-    while (performance.now() < until) {
+    const end = performance.now() + 3500;
+    while (performance.now() < end) {
       await session.slice(downloadId, PRIMAL, 0, 1);
       await delay(200);
     }

@@ -9,6 +9,18 @@ import { refused, type Session } from "./session.ts";
 const server = sharedServer("--workers", "2");
 const single = sharedServer("--workers", "1");
 
+/** Each of these is told in a line of its own. */
+const withoutEffect = {
+  logToConsole: false,
+  pdlpSolverMode: 1,
+  dualPostsolve: false,
+  numGpus: 2,
+  eliminateDenseColumns: false,
+  pdlpPrecision: 1,
+  barrierIterativeRefinement: false,
+  barrierStepScale: 0.5,
+};
+
 const textsOf = (messages: readonly LogMessage[]): string[] => messages.map((message) => message.line);
 
 /** Every line takes its bytes and one for the newline, so offsets can be foretold. */
@@ -19,6 +31,13 @@ function expectOffsets(messages: readonly LogMessage[], from = 0): number {
     expect(Number(byteOffset)).toBe(at);
   }
   return at;
+}
+
+/** How many log streams the server has open, by its own count. */
+async function openStreams(): Promise<number> {
+  const text = await (await fetch(`${(await server.get()).url()}/metrics`)).text();
+  const found = /^sortie_rpc_in_flight\{[^}]*StreamLogs[^}]*\} (\d+)$/m.exec(text);
+  return Number(found?.[1] ?? 0);
 }
 
 /** The log as it comes, until `enough`; then the reader leaves. */
@@ -87,7 +106,7 @@ overEveryTransport((scenario) => {
     const session = await connect(server);
     // Many lines at once: every setting without effect is told, and then the solve is over in no time.
     for (let round = 0; round < 5; round++) {
-      const jobId = await session.submit(instance("afiro"));
+      const jobId = await session.submit(instance("afiro"), { lp: withoutEffect });
       const live = await session.log(jobId);
       const { job } = await session.jobs.getJob({ id: jobId });
       expect(live.final.byteOffset).toBe(job?.logBytes);
@@ -130,10 +149,11 @@ overEveryTransport((scenario) => {
     const jobId = await session.running(longMip());
     await follow(session, jobId, (lines) => lines.length >= 1);
     expect(await session.state(jobId)).toBe(JobStatus.PROCESSING);
-    // The server counts a call that the client left as ended.
-    const metrics = async () => (await fetch(`${(await server.get()).url()}/metrics`)).text();
-    await until(async () => !/in_flight[^\n]*StreamLogs[^\n]* [1-9]/i.test(await metrics()), "no stream is open");
+    await until(async () => (await openStreams()) === 0, "the server has ended the stream that its reader left");
+    const staying = session.log(jobId);
+    await until(async () => (await openStreams()) === 1, "another stream is open");
     await session.rpc.cancelJob({ jobId });
+    await staying;
   });
 
   scenario("H12", async ({ connect }) => {

@@ -147,14 +147,14 @@ export interface SharedServer {
 }
 
 export function sharedServer(...flags: string[]): SharedServer {
-  let server: Promise<Server> | undefined;
-  afterAll(async () => {
-    await (await server?.catch(() => undefined))?.dispose();
-  });
+  let server: Server | undefined;
+  let started: Promise<Server> | undefined;
+  afterAll(() => server?.dispose());
   return {
     get: () => {
-      server ??= new Server(flags).start();
-      return server;
+      server ??= new Server(flags);
+      started ??= server.start();
+      return started;
     },
   };
 }
@@ -171,7 +171,6 @@ export interface ConnectOptions {
   readonly http2?: boolean | undefined;
   /** Connect with JSON instead of binary messages. */
   readonly json?: boolean | undefined;
-  readonly pingIntervalMs?: number | undefined;
 }
 
 /** What a scenario is given. Everything that it opens is closed after it. */
@@ -192,9 +191,7 @@ export function openSession(server: Server, { protocol }: TransportChoice, optio
     const transport = createConnectTransport({ httpVersion: "1.1", baseUrl, nodeOptions, useBinaryFormat });
     return new Session(transport, () => undefined);
   }
-  const { pingIntervalMs } = options;
-  const pings = pingIntervalMs === undefined ? {} : { pingIntervalMs, pingIdleConnection: true };
-  const sessionManager = new Http2SessionManager(baseUrl, pings, nodeOptions);
+  const sessionManager = new Http2SessionManager(baseUrl, {}, nodeOptions);
   const transport =
     protocol === "grpc"
       ? createGrpcTransport({ baseUrl, sessionManager })

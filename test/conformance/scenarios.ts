@@ -18,11 +18,11 @@ export interface Group {
   readonly scenarios: readonly Scenario[];
 }
 
-const CLIENT = "client side: about what a client does";
-const PROCESSES = "about the original's shared memory and pipes, which are not here";
+const CLIENT = "client side";
+const PROCESSES = "about the original's processes, which are not here";
 const PDLP = "our PDLP engine is a later step";
 const CONES = "quadratic constraints are refused (O9)";
-const COMMAND = "client side: the command line and the libraries of the original";
+const COMMAND = "client side: the original's command line and libraries";
 
 const test = (number: string, title: string): Scenario => ({ number, title });
 const codec = (number: string, title: string): Scenario => ({ number, title, codec: true });
