@@ -44,7 +44,7 @@ async function solveInProcess(samples: readonly SampleProblem[]): Promise<number
     }
   };
   await solve(samples[0]!);
-  return secondsOf(async () => {
+  return await secondsOf(async () => {
     for (const each of samples) await solve(each);
   });
 }

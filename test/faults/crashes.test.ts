@@ -28,38 +28,44 @@ async function expectWholeFeeds({ client }: Server, jobId: string, attempts = 1)
 }
 
 describe("kill -9 of the server", () => {
-  it("in the middle of a chunked upload: the upload goes on with the next server and is solved right", async () => {
-    await using ground = new Ground();
-    const problem = boundedLp(Float64Array.from({ length: 20_000 }, (_, i) => 1 + (i % 97)));
-    const chunks = chunksOf(problem, 16 * 1024);
-    const first = await ground.start();
-    const { uploadId } = await first.client.cuopt.startChunkedUpload({ problemHeader: { header: { version: 1 } } });
-    const send = (server: Server, chunk: SampleChunk) => server.client.cuopt.sendArrayChunk({ uploadId, chunk });
-    const acknowledged = new Set<SampleChunk>();
-    // Four at a time, so that the kill finds chunks on their way, and written but not answered.
-    const lanes = Array.from({ length: 4 }, async (_, lane) => {
-      for (let i = lane; i < chunks.length; i += 4) {
-        await send(first, chunks[i]!);
-        acknowledged.add(chunks[i]!);
-      }
-    });
-    const cutOff = Promise.allSettled(lanes);
-    await until("a third of the chunks has come", () => acknowledged.size > chunks.length / 3);
-    await first.stop("SIGKILL");
-    await cutOff;
-    expect(acknowledged.size).toBeLessThan(chunks.length);
+  it.each([
+    ["many small chunks", 20_000, 16 * 1024],
+    ["large chunks", 400_000, 2 * 1024 * 1024],
+  ])(
+    "in the middle of an upload in %s: it goes on with the next server and is solved right",
+    async (_, n, chunkBytes) => {
+      await using ground = new Ground();
+      const problem = boundedLp(Float64Array.from({ length: n }, (_, i) => 1 + (i % 97)));
+      const chunks = chunksOf(problem, chunkBytes);
+      const first = await ground.start();
+      const { uploadId } = await first.client.cuopt.startChunkedUpload({ problemHeader: { header: { version: 1 } } });
+      const send = (server: Server, chunk: SampleChunk) => server.client.cuopt.sendArrayChunk({ uploadId, chunk });
+      const acknowledged = new Set<SampleChunk>();
+      // Four at a time, so that the kill finds chunks on their way, and written but not answered.
+      const lanes = Array.from({ length: 4 }, async (_, lane) => {
+        for (let i = lane; i < chunks.length; i += 4) {
+          await send(first, chunks[i]!);
+          acknowledged.add(chunks[i]!);
+        }
+      });
+      const cutOff = Promise.allSettled(lanes);
+      await until("a third of the chunks has come", () => acknowledged.size > chunks.length / 3);
+      await first.stop("SIGKILL");
+      await cutOff;
+      expect(acknowledged.size).toBeLessThan(chunks.length);
 
-    const second = await ground.start();
-    await expect(second.client.cuopt.finishChunkedUpload({ uploadId })).rejects.toThrow("were not sent");
-    // One that was acknowledged may be repeated, and one that may or may not have come must be.
-    await send(second, [...acknowledged][0]!);
-    for (const chunk of chunks) if (!acknowledged.has(chunk)) await send(second, chunk);
-    const { jobId } = await second.client.cuopt.finishChunkedUpload({ uploadId });
-    expect(await second.client.end(jobId)).toBe(JobStatus.COMPLETED);
-    const { solution } = await second.client.result(jobId);
-    expect(solution?.scalars).toMatchObject({ lpTerminationStatus: 2 });
-    if (solution?.kind === "lp") expect(solution.scalars.primalObjective).toBeCloseTo(problem.objective!, 3);
-  });
+      const second = await ground.start();
+      await expect(second.client.cuopt.finishChunkedUpload({ uploadId })).rejects.toThrow("were not sent");
+      // One that was acknowledged may be repeated, and one that may or may not have come must be.
+      await send(second, [...acknowledged][0]!);
+      for (const chunk of chunks) if (!acknowledged.has(chunk)) await send(second, chunk);
+      const { jobId } = await second.client.cuopt.finishChunkedUpload({ uploadId });
+      expect(await second.client.end(jobId)).toBe(JobStatus.COMPLETED);
+      const { solution } = await second.client.result(jobId);
+      expect(solution?.scalars).toMatchObject({ lpTerminationStatus: 2 });
+      if (solution?.kind === "lp") expect(solution.scalars.primalObjective).toBeCloseTo(problem.objective!, 3);
+    },
+  );
 
   it("while a MIP runs: its worker goes on, and the next server answers for it as if nothing had been", async () => {
     await using ground = new Ground();

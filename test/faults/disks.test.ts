@@ -81,6 +81,54 @@ function fillUp(folder: string): string {
   return ballast;
 }
 
+/** Where no small disk can be mounted, its refusals are made. */
+describe("a disk that refuses to write", () => {
+  it("has the chunk, the job or the result refused that it was for, and nothing is left of it", async () => {
+    await using ground = new Ground();
+    const flag = `${ground.dataDir}-full`;
+    const preload = new URL("./full-disk.preload.ts", import.meta.url).href;
+    const inside = ["env", `FULL_DISK_WHILE=${flag}`, `NODE_OPTIONS=--import=${preload}`];
+    const { client } = await ground.start({ inside });
+    const whileFull = async (task: () => Promise<void>) => {
+      writeFileSync(flag, "");
+      try {
+        await task();
+      } finally {
+        unlinkSync(flag);
+      }
+    };
+    const uploadId = await startUpload(client);
+    const [first, ...rest] = chunks;
+    await client.cuopt.sendArrayChunk({ uploadId, chunk: first! });
+    const before = ground.storedBlobs();
+    await whileFull(async () => {
+      for (const call of [client.cuopt.sendArrayChunk({ uploadId, chunk: rest[0]! }), client.submit(problem)]) {
+        const refused = await failure(call);
+        expect(refused.code).toBe(Code.ResourceExhausted);
+        expect(refused.rawMessage).toMatch(/^blob .*: no space left on the disk$/);
+      }
+      expect(ground.storedBlobs()).toEqual(before);
+      expect(readdirSync(join(ground.dataDir, "blobs", ".tmp"))).toEqual([]);
+      // What stores nothing in files goes on.
+      expect((await client.cuopt.checkStatus({ jobId: "nobody" })).jobStatus).toBe(JobStatus.NOT_FOUND);
+    });
+    for (const chunk of rest) await client.cuopt.sendArrayChunk({ uploadId, chunk });
+    await expectSolved(client, await finish(client, uploadId), problem);
+
+    // The worker cannot write its result: the job says so, and the next one is solved.
+    const worker = await ground.worker();
+    process.kill(worker, "SIGSTOP");
+    const unlucky = await client.submit(problem);
+    await whileFull(async () => {
+      process.kill(worker, "SIGCONT");
+      expect(await client.end(unlucky)).toBe(JobStatus.FAILED);
+    });
+    expect((await client.cuopt.checkStatus({ jobId: unlucky })).message).toMatch(/no space left on the disk/);
+    await expectSolved(client, await client.submit(problem), problem);
+    expect((await client.jobs.listJobs({})).jobs).toHaveLength(3);
+  });
+});
+
 describe.runIf(canMount)("a full disk", () => {
   it("refuses a chunk and says why, and takes the same chunk when there is room again", async () => {
     await using ground = new Ground();

@@ -24,8 +24,8 @@ import {
 import { type SampleProblem, submission } from "./problems.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
-const program = join(repository, "packages/cli/src/main.ts");
-const nodeFlags = ["--conditions=sortie-source", "--disable-warning=ExperimentalWarning"];
+// Becomes the program itself, under the same process id: a signal reaches the server and not a stand-in.
+const program = join(repository, "packages/cli/bin/sortie.js");
 
 /** Resolves as soon as `fact` gives something other than undefined or false; rejects when it does not for long. */
 export async function until<T>(
@@ -162,10 +162,20 @@ export class Server {
   }
 }
 
+const open = new Set<Ground>();
+// A run that is cut off leaves nothing either.
+process.once("exit", () => {
+  for (const ground of open) ground.raze();
+});
+
 /** A data directory, and everything that runs on it. Disposing of it ends and removes all, and throws if something stayed. */
 export class Ground implements AsyncDisposable {
   readonly dataDir = mkdtempSync(join(tmpdir(), "sortie-faults-"));
   readonly #servers: Server[] = [];
+
+  constructor() {
+    open.add(this);
+  }
 
   async start({ flags = [], inside = [] }: ServerOptions = {}): Promise<Server> {
     const { child, end, output } = this.#spawn(flags, inside);
@@ -187,7 +197,7 @@ export class Ground implements AsyncDisposable {
   }
 
   #spawn(flags: readonly string[], inside: readonly string[]) {
-    const serve = [process.execPath, ...nodeFlags, program, "serve", "--port", "0", "--data", this.dataDir];
+    const serve = [process.execPath, program, "serve", "--port", "0", "--data", this.dataDir];
     const [command, ...args] = [...inside, ...serve, "--log-level", "warn", ...flags];
     const child = spawn(command!, args, { stdio: ["ignore", "pipe", "pipe"], env: cleanEnvironment() });
     const output = { out: "", err: "" };
@@ -241,6 +251,12 @@ export class Ground implements AsyncDisposable {
       });
   }
 
+  /** Ends and removes everything at once. */
+  raze(): void {
+    for (const { pid } of this.#processes()) process.kill(pid, "SIGKILL");
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       for (const server of this.#servers) {
@@ -250,8 +266,8 @@ export class Ground implements AsyncDisposable {
       // Workers whose server is gone finish what they have and leave by themselves.
       await until("every worker has left", () => this.#processes().length === 0, 20_000);
     } finally {
-      for (const { pid } of this.#processes()) process.kill(pid, "SIGKILL");
-      rmSync(this.dataDir, { recursive: true, force: true });
+      this.raze();
+      open.delete(this);
     }
   }
 }

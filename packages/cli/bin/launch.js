@@ -62,19 +62,33 @@ function findNode() {
   return path;
 }
 
-/** Runs `script` with `args` under a supported Node, as if this process were that program. */
-export function launch(script, args) {
+/**
+ * The C library's allocator keeps large freed blocks for later unless told otherwise, and a server that moves chunks of
+ * many MiB would hold some hundred MiB of them: freed blocks of this size and more go back to the system.
+ */
+function environment() {
+  if (process.platform !== "linux") return process.env;
+  const bytes = String(128 * 1024);
+  const allocator = { MALLOC_MMAP_THRESHOLD_: bytes, MALLOC_TRIM_THRESHOLD_: bytes, MALLOC_ARENA_MAX: "2" };
+  return { ...allocator, ...process.env };
+}
+
+/** Runs `script` with `args` under a supported Node, with more flags for it, as if this process were that program. */
+export function launch(script, args, nodeFlags = []) {
   const node = findNode();
-  const flags = ["--disable-warning=ExperimentalWarning"];
+  const flags = ["--disable-warning=ExperimentalWarning", ...nodeFlags];
   if (inRepository) flags.push("--conditions=sortie-source");
   if (typeof process.execve === "function" && process.platform !== "win32") {
     // Becoming the program keeps one process and one id: what is sent to `sortie` reaches it, SIGKILL too.
     process.removeAllListeners("warning");
-    process.execve(node, [node, ...flags, script, ...args], process.env);
+    process.execve(node, [node, ...flags, script, ...args], environment());
   }
   // No exec on this Node: a child stands in for us. The channel tells it when we are gone, however we went.
   flags.push("--import", pathToFileURL(join(here, "guard.js")).href);
-  const child = spawn(node, [...flags, script, ...args], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
+  const child = spawn(node, [...flags, script, ...args], {
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
+    env: environment(),
+  });
   process.on("SIGINT", () => {
     // A terminal sends Ctrl-C to the whole group: the child has it already, so the launcher only has to outlive it.
     if (!process.stdin.isTTY) child.kill("SIGINT");

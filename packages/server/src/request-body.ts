@@ -6,10 +6,11 @@ import { type ByteBudget, type Release, UNCOUNTED_BYTES } from "./byte-budget.ts
 const ENVELOPE_BYTES = 5; // One byte of flags and the length, big-endian: gRPC, gRPC-Web and Connect streams alike.
 const COMPRESSED_FLAG = 1;
 /**
- * Larger messages are put together here: Connect looks at every piece it has whenever one comes, which for a thousand
- * frames costs less than the additional copy, but grows with the square of the size.
+ * Larger messages are put together here. Connect keeps every frame until the last has come, looks at all of them whenever
+ * one comes, and copies them then: of one piece it makes its copy at once, so that frames live shortly and the piece can be
+ * let go of.
  */
-const GATHERED_BYTES = 32 * 1024 * 1024;
+const GATHERED_BYTES = UNCOUNTED_BYTES;
 /** DEFLATE cannot expand further than this. */
 const LARGEST_EXPANSION = 1032;
 
@@ -57,36 +58,45 @@ async function* readEnvelopes(frames: AsyncIterable<Buffer>, options: RequestBod
   const header = Buffer.alloc(ENVELOPE_BYTES);
   let headerLength = 0;
   let left = 0; // Bytes of the current message that have not come yet.
-  let gathered: Buffer | undefined;
-  for await (const frame of frames) {
-    let offset = 0;
-    while (offset < frame.byteLength) {
-      if (left === 0) {
-        const taken = frame.copy(header, headerLength, offset, offset + ENVELOPE_BYTES - headerLength);
-        headerLength += taken;
-        offset += taken;
-        if (headerLength < ENVELOPE_BYTES) break;
-        headerLength = 0;
-        left = header.readUInt32BE(1);
-        // A message that is too large is Connect's to refuse, and the header is all it needs for that.
-        const isTooLarge = left > options.maxMessageBytes;
-        if (!isTooLarge) await reserve((header[0]! & COMPRESSED_FLAG) !== 0, left, options);
-        yield Buffer.from(header);
-        if (isTooLarge) return;
-        gathered = left > GATHERED_BYTES ? Buffer.allocUnsafeSlow(left) : undefined;
-        continue;
+  let gathered: Uint8Array<ArrayBuffer> | undefined;
+  try {
+    for await (const frame of frames) {
+      let offset = 0;
+      while (offset < frame.byteLength) {
+        if (left === 0) {
+          const taken = frame.copy(header, headerLength, offset, offset + ENVELOPE_BYTES - headerLength);
+          headerLength += taken;
+          offset += taken;
+          if (headerLength < ENVELOPE_BYTES) break;
+          headerLength = 0;
+          left = header.readUInt32BE(1);
+          // A message that is too large is Connect's to refuse, and the header is all it needs for that.
+          const isTooLarge = left > options.maxMessageBytes;
+          if (!isTooLarge) await reserve((header[0]! & COMPRESSED_FLAG) !== 0, left, options);
+          yield Buffer.from(header);
+          if (isTooLarge) return;
+          gathered = left > GATHERED_BYTES ? new Uint8Array(left) : undefined;
+          continue;
+        }
+        const part = frame.subarray(offset, offset + left);
+        offset += part.byteLength;
+        if (gathered !== undefined) gathered.set(part, gathered.byteLength - left);
+        left -= part.byteLength;
+        if (gathered === undefined) yield part;
+        else if (left === 0) {
+          yield gathered;
+          // Connect has copied it by the time it asks for more. The collector would let some hundred MiB of these gather.
+          gathered.buffer.transfer(0);
+          gathered = undefined;
+        }
       }
-      const part = frame.subarray(offset, offset + left);
-      offset += part.byteLength;
-      if (gathered !== undefined) gathered.set(part, gathered.byteLength - left);
-      left -= part.byteLength;
-      if (gathered === undefined) yield part;
-      else if (left === 0) yield gathered;
     }
+    // The stream broke off: Connect says so when it sees the rest.
+    if (headerLength > 0) yield header.subarray(0, headerLength);
+    if (left > 0 && gathered !== undefined) yield gathered.subarray(0, gathered.byteLength - left);
+  } finally {
+    if (gathered !== undefined) gathered.buffer.transfer(0);
   }
-  // The stream broke off: Connect says so when it sees the rest.
-  if (headerLength > 0) yield header.subarray(0, headerLength);
-  if (left > 0 && gathered !== undefined) yield gathered.subarray(0, gathered.byteLength - left);
 }
 
 async function* readWhole(

@@ -139,6 +139,7 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
           inspectChunk(field.wireName),
           call,
         );
+        if (chunk) giveBackMemory(chunk.data);
         return { uploadId, chunksReceived: BigInt(chunksReceived) };
       } catch (error) {
         // Any chunk that names a known upload keeps it alive, refused or not.
@@ -355,6 +356,19 @@ async function storeHeaderNames(context: Context, call: Call, uploadId: string, 
       false,
     );
   }
+}
+
+/** Smaller buffers may be pieces of a pool that others use as well. */
+const OWN_BUFFER_BYTES = 1024 * 1024;
+
+/**
+ * Lets go of the memory behind a large chunk that nobody will look at any more, rather than leave it to the collector,
+ * which lets some hundred MiB of such chunks gather first. Only where the chunk is all that the buffer holds.
+ */
+function giveBackMemory(data: Uint8Array): void {
+  const { buffer, byteLength } = data;
+  if (!(buffer instanceof ArrayBuffer) || byteLength < OWN_BUFFER_BYTES) return;
+  if (buffer.byteLength - byteLength < ENVELOPE_BYTES) buffer.transfer(0);
 }
 
 /** The array that a chunk is for. @throws DomainError "invalid-argument" */

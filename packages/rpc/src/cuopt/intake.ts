@@ -14,6 +14,7 @@ import {
   resolveSettings,
   type SolveSettings,
   type SolveTask,
+  type StatsPart,
   settingsToJson,
   ValidationError,
   validateModel,
@@ -26,7 +27,7 @@ import {
   type Submission,
   type WireProblem,
 } from "@sortie/wire";
-import { ARRAY_FIELDS, elementsOf, fieldOfName, ROW_NAMES, VARIABLE_NAMES } from "./array-fields.ts";
+import { ARRAY_FIELDS, type ArrayField, elementsOf, fieldOfName, ROW_NAMES, VARIABLE_NAMES } from "./array-fields.ts";
 
 type Stats = { [Name in ArrayName]?: ArrayStats };
 
@@ -164,11 +165,28 @@ function digestOf(facts: Facts, settings: Uint8Array | undefined, arrays: readon
   return hash.digest("hex");
 }
 
+/** Bytes that lie aligned for their elements are looked at where they lie, others piece by piece. */
+const PIECE_BYTES = 256 * 1024;
+
+/** The statistics of raw elements. Copies a piece at a time at most: a chunk must not cost its size once more. */
+function statsOfBytes({ element, elementBytes }: ArrayField, data: Uint8Array): ArrayStats {
+  if (data.byteOffset % elementBytes === 0) return arrayStats(elementsOf(element, data));
+  const parts: StatsPart[] = [];
+  const piece = new Uint8Array(Math.min(PIECE_BYTES, data.byteLength));
+  for (let from = 0; from < data.byteLength; from += PIECE_BYTES) {
+    const bytes = data.subarray(from, from + PIECE_BYTES);
+    piece.set(bytes);
+    const stats = arrayStats(elementsOf(element, piece.subarray(0, bytes.byteLength)));
+    parts.push({ elementOffset: from / elementBytes, stats });
+  }
+  return mergeStats(parts);
+}
+
 /** What the receipt of a chunk keeps of its data. */
 export function inspectChunk(wireName: string): (data: Uint8Array) => Value {
   const field = fieldOfName.get(wireName);
   if (!field?.modelName) return () => null;
-  return (data) => arrayStats(elementsOf(field.element, data)) as unknown as Value;
+  return (data) => statsOfBytes(field, data) as unknown as Value;
 }
 
 /** The statistics of whole arrays from the receipts of their chunks. */

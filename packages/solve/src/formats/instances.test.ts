@@ -30,9 +30,10 @@ const instancesIn = (folder: string): { folder: string; instance: Instance }[] =
 };
 
 const hasShared = existsSync(`${shared}/lp/index.json`);
-if (!hasShared)
-  console.log("SORTIE_TEST_DATA leads to no data: 21 of 31 instances are not read, only the committed ones");
 const cases = hasShared ? instancesIn(`${shared}/lp`) : instancesIn(committed);
+if (!hasShared) {
+  console.log(`SORTIE_TEST_DATA leads to no data: only the ${cases.length} committed instances are read`);
+}
 
 /** HiGHS drops coefficients up to this size when it takes a model. */
 const smallMatrixValue = 1e-9;
