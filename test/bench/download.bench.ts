@@ -1,6 +1,6 @@
 // Chunk download: bytes per second from the store into a client's memory.
 import { fromBinary } from "@bufbuild/protobuf";
-import { type Context, claimJob, DEFAULT_LIMITS, type Dispatcher, submitJob } from "@sortie/core";
+import { type Context, claimJob, DEFAULT_LIMITS, type Dispatcher, LOCAL_PLACEMENT, submitJob } from "@sortie/core";
 import { openLocalPlatform, systemClock, systemIds } from "@sortie/platform-local";
 import {
   GetResultChunkRequestSchema,
@@ -37,10 +37,11 @@ async function storeResult(dataDir: string, elements: number): Promise<string> {
     clock: systemClock,
     ids: systemIds,
     limits: DEFAULT_LIMITS,
+    placement: LOCAL_PLACEMENT,
     onFault,
   };
   const jobId = systemIds.random();
-  const job = { kind: "lp", placement: "cpu", memoryBytes: 1, work: {} } as const;
+  const job = { needs: { kind: "lp", memoryBytes: 1, elements: 1, usesGpu: false }, work: {} } as const;
   const input = async () => ({ kind: "stored", arrays: [] }) as const;
   await submitJob(context, { tenant: "local" }, jobId, job, input, systemClock.now());
   const attempt = await claimJob(context, jobId, "bench");

@@ -1,4 +1,5 @@
 // What every rule of this package is given: the ports, and the limits that the operator chose.
+import type { PlacementPolicy } from "./placement.ts";
 import type { Blobs, Clock, Dispatcher, Events, Ids, Table } from "./ports.ts";
 
 /** Limits per tenant and times to live. */
@@ -48,6 +49,8 @@ export interface WorkerContext {
 export interface Context extends WorkerContext {
   readonly dispatcher: Dispatcher;
   readonly events: Events;
+  /** Where jobs may run. */
+  readonly placement: PlacementPolicy;
   /** Told of faults that no caller waits for. */
   readonly onFault: (what: string, error: unknown) => void;
 }

@@ -15,6 +15,10 @@ export type Reason =
   | "queue-full"
   | "too-many-transfers"
   | "too-large"
+  /** A quota of the tenant over time or bytes; the message says which, the limit, the use, and when it resets. */
+  | "quota-exceeded"
+  /** Nobody knows who makes the call; the message says what to send. */
+  | "unauthenticated"
   | "key-reused-with-other-body"
   | "feature-unsupported"
   /** Stored bytes are missing or altered. */

@@ -4,6 +4,7 @@ export * from "./context.ts";
 export * from "./downloads.ts";
 export * from "./errors.ts";
 export * from "./feeds.ts";
+export * from "./identities.ts";
 export * from "./inputs.ts";
 export * from "./job.ts";
 export {
@@ -22,6 +23,7 @@ export {
 } from "./jobs.ts";
 export { jobBlobs } from "./keys.ts";
 export * from "./numbers.ts";
+export * from "./placement.ts";
 export * from "./ports.ts";
 export { clearAdmission, type Loss, loseAttempt, recover, sweep } from "./sweep.ts";
 export {

@@ -61,6 +61,8 @@ export interface Job {
   readonly kind: JobKind;
   readonly state: JobState;
   readonly placement: Placement;
+  /** Why it was placed there, in words. */
+  readonly placementReason: string;
   readonly memoryBytes: number;
   readonly createdAt: number;
   readonly startedAt?: number | undefined;
@@ -109,6 +111,7 @@ export function jobFromRow(row: Row): Job {
     kind: a["kind"] as JobKind,
     state: a["state"] as JobState,
     placement: (a["placement"] ?? "cpu") as Placement,
+    placementReason: text(a["placementReason"]) ?? "",
     memoryBytes: number(a["memoryBytes"]) ?? 0,
     createdAt: number(a["createdAt"]) ?? 0,
     startedAt: number(a["startedAt"]),

@@ -33,6 +33,16 @@ describe("a job", () => {
     expect(job).toMatchObject({ state: "completed", result: { bytes: 16 }, worker: undefined });
   });
 
+  it("is placed when it is submitted, and says why", async () => {
+    const world = openWorld();
+    const id = await submit(world);
+    expect(await getJob(world, anyCaller, id)).toMatchObject({
+      placement: "cpu",
+      placementReason: expect.stringMatching(/^cpu: /),
+    });
+    expect(world.dispatcher.dispatched).toMatchObject([{ jobId: id, placement: "cpu", memoryBytes: 1e6 }]);
+  });
+
   it("is claimed by one of many workers", async () => {
     const world = openWorld();
     const id = await submit(world);

@@ -4,13 +4,12 @@ import type { Caller, Context } from "./context.ts";
 import { DomainError } from "./errors.ts";
 import { isFinished, type Job, type JobInput, type JobKind, type JobState, jobFromRow, outboxEntry } from "./job.ts";
 import { admissionKey, duePosition, jobKey, listPartitions, listPosition } from "./keys.ts";
+import { type JobNeeds, type PlacementDecision, placeJob } from "./placement.ts";
 import type { CallOptions, Change, Condition, JobEvent, Placement, Row, Value } from "./ports.ts";
 
 /** What a submission asks for. */
 export interface NewJob {
-  readonly kind: JobKind;
-  readonly placement: Placement;
-  readonly memoryBytes: number;
+  readonly needs: JobNeeds;
   readonly work: { readonly [key: string]: Value };
   /** Makes a repeat of the same submission return the first answer. */
   readonly idempotency?: { readonly key: string; readonly bodyDigest: string } | undefined;
@@ -56,13 +55,14 @@ export async function submitJob(
 ): Promise<{ readonly jobId: string; readonly created: boolean }> {
   const earlier = job.idempotency && (await context.table.get(jobKey(jobId)));
   if (earlier) return repeated(earlier, jobId, job);
+  const decision = placeJob(job.needs, context.placement);
   const place = await enter(context, caller.tenant, "jobs", jobId, context.limits.jobs);
   let created: boolean;
   try {
     const input = await storeInput();
     const written = await context.table.write(
       jobKey(jobId),
-      creation(context, caller, jobId, job, input, place, transferStarted),
+      creation(context, caller, jobId, job, input, place, decision, transferStarted),
       [{ kind: "row-absent" }],
     );
     created = written.ok;
@@ -76,7 +76,7 @@ export async function submitJob(
     throw error;
   }
   if (!created) return { jobId, created: false };
-  await dispatchJob(context, jobId, caller.tenant, job.placement, job.memoryBytes, 1);
+  await dispatchJob(context, jobId, caller.tenant, decision.placement, decision.memoryBytes, 1);
   return { jobId, created: true };
 }
 
@@ -97,6 +97,7 @@ function creation(
   job: NewJob,
   input: JobInput,
   place: Place,
+  decision: PlacementDecision,
   transferStarted: number,
 ): Change {
   const now = context.clock.now();
@@ -104,10 +105,12 @@ function creation(
   return {
     set: {
       tenant: caller.tenant,
-      kind: job.kind,
+      kind: job.needs.kind,
       state: "queued" satisfies JobState,
-      placement: job.placement,
-      memoryBytes: job.memoryBytes,
+      placement: decision.placement,
+      placementReason: decision.reason,
+      memoryBytes: decision.memoryBytes,
+      timeoutSeconds: decision.timeoutSeconds,
       createdAt: now,
       sequence,
       attempt: 0,

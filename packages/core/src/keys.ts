@@ -13,6 +13,11 @@ export const uploadKey = (uploadId: string): Key => ({ pk: uploadPartition(uploa
 export const downloadKey = (downloadId: string): Key => ({ pk: `download#${downloadId}`, sk: "download" });
 export const admissionKey = (tenant: string): Key => ({ pk: `tenant#${tenant}`, sk: "admission" });
 
+/** Says whether identities are asked for. Written with each new token only, so it may be one row. */
+export const IDENTITIES_KEY: Key = { pk: "identities", sk: "identities" };
+/** @param digest SHA-256 of the token, lower-case hex */
+export const tokenKey = (digest: string): Key => ({ pk: `token#${digest}`, sk: "token" });
+
 export const LOG_PREFIX = "log#";
 export const INCUMBENT_PREFIX = "inc#";
 export const CHUNK_PREFIX = "chunk#";
@@ -50,4 +55,11 @@ export const listPartitions = (tenant: string): string[] =>
 export const listPosition = (tenant: string, jobId: string, sequence: string): IndexPosition => ({
   pk: `list#${tenant}#${shardOf(jobId)}`,
   sk: `${sequence}#${jobId}`,
+});
+
+export const tokenListPartitions = (): string[] =>
+  Array.from({ length: INDEX_SHARDS }, (_, shard) => `token-list#${shard}`);
+export const tokenListPosition = (digest: string, tenant: string, createdAt: number): IndexPosition => ({
+  pk: `token-list#${shardOf(digest)}`,
+  sk: `${tenant}#${pad(createdAt, 14)}#${digest}`,
 });

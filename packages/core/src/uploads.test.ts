@@ -26,7 +26,7 @@ import {
 import { admissionKey, uploadKey } from "./keys.ts";
 import { anyCaller, openWorld, submit, type World } from "./testing/world.ts";
 
-const JOB: NewJob = { kind: "lp", placement: "cpu", memoryBytes: 1e6, work: {} };
+const JOB: NewJob = { needs: { kind: "lp", memoryBytes: 1e6, elements: 1, usesGpu: false }, work: {} };
 const ELEMENT_BYTES = 8;
 const stranger = { tenant: "other" };
 

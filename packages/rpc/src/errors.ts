@@ -15,6 +15,8 @@ export const CODE_OF_REASON = {
   "queue-full": Code.ResourceExhausted,
   "too-many-transfers": Code.ResourceExhausted,
   "too-large": Code.ResourceExhausted,
+  "quota-exceeded": Code.ResourceExhausted,
+  unauthenticated: Code.Unauthenticated,
   "key-reused-with-other-body": Code.AlreadyExists,
   "feature-unsupported": Code.Unimplemented,
   "stored-object-corrupt": Code.DataLoss,

@@ -19,8 +19,8 @@ import { createJobHandlers } from "./sortie/job-service.ts";
 
 export interface RouteOptions {
   readonly maxMessageBytes: number;
-  /** On whose behalf a request is made. */
-  readonly callerOf: (request: HandlerContext) => Caller;
+  /** On whose behalf a request is made. @throws DomainError "unauthenticated" */
+  readonly callerOf: (request: HandlerContext) => Caller | Promise<Caller>;
 }
 
 export interface Routes {
@@ -35,7 +35,7 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
   const cuopt = createCuOptHandlers(context, options);
   const jobs = createJobHandlers(context);
 
-  const callFrom = (handler: HandlerContext): Call => {
+  const callFrom = async (handler: HandlerContext): Promise<Call> => {
     const key = handler.requestHeader.get(IDEMPOTENCY_HEADER) || undefined;
     if (key !== undefined && key.length > LONGEST_KEY) {
       throw new DomainError(
@@ -43,7 +43,7 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
         `${IDEMPOTENCY_HEADER} has ${key.length} characters; at most ${LONGEST_KEY} are allowed`,
       );
     }
-    return { caller: options.callerOf(handler), signal: handler.signal, idempotencyKey: key };
+    return { caller: await options.callerOf(handler), signal: handler.signal, idempotencyKey: key };
   };
 
   /** Gives a handler its call, and clients errors that are meant for them. */
@@ -52,7 +52,7 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
   ): (request: I, handler: HandlerContext) => Promise<O> {
     return async (request, handler) => {
       try {
-        return await handle(request, callFrom(handler));
+        return await handle(request, await callFrom(handler));
       } catch (error) {
         throw toClientError(error);
       }
@@ -62,7 +62,7 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
   function streaming<I, O>(handle: (request: I, call: Call) => AsyncIterable<O>) {
     return async function* (request: I, handler: HandlerContext): AsyncGenerator<O> {
       try {
-        yield* handle(request, callFrom(handler));
+        yield* handle(request, await callFrom(handler));
       } catch (error) {
         throw toClientError(error);
       }

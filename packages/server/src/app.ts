@@ -7,6 +7,7 @@ import {
   getJob,
   type JobEvent,
   type Limits,
+  LOCAL_PLACEMENT,
   loseAttempt,
   nextChange,
   readLog,
@@ -86,6 +87,7 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
   const context: Context = {
     ...platform,
     dispatcher: pool,
+    placement: LOCAL_PLACEMENT,
     events: { publish: async (event) => logEvent(logger, event) },
     clock: systemClock,
     ids: systemIds,

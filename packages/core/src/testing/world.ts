@@ -3,6 +3,7 @@ import type { Caller, Context, Limits } from "../context.ts";
 import { DEFAULT_LIMITS } from "../context.ts";
 import type { JobInput } from "../job.ts";
 import { jobIdFor, type NewJob, submitJob } from "../jobs.ts";
+import { LOCAL_PLACEMENT } from "../placement.ts";
 import type { Dispatcher, DispatchRequest, Events, Ids, JobEvent } from "../ports.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { MemoryBlobs } from "./memory-blobs.ts";
@@ -70,6 +71,7 @@ export function openWorld(limits: Partial<Limits> = {}): World {
     ids: countingIds(),
     dispatcher: new RecordingDispatcher(),
     events: new RecordingEvents(),
+    placement: LOCAL_PLACEMENT,
     limits: { ...DEFAULT_LIMITS, ...limits },
     onFault: (what) => faults.push(what),
     faults,
@@ -82,9 +84,7 @@ export async function submit(
   options: { idempotency?: NewJob["idempotency"]; storeInput?: () => Promise<JobInput> } = {},
 ): Promise<string> {
   const job: NewJob = {
-    kind: "mip",
-    placement: "cpu",
-    memoryBytes: 1e6,
+    needs: { kind: "mip", memoryBytes: 1e6, elements: 1, usesGpu: false },
     work: { rows: 1 },
     idempotency: options.idempotency,
   };

@@ -10,6 +10,7 @@ import {
   type ModelScalars,
   mergeStats,
   modelSizes,
+  numberOf,
   type ProblemKind,
   resolveSettings,
   type SolveSettings,
@@ -99,12 +100,25 @@ export function solveJob(
     notes,
   };
   return {
-    kind: facts.kind,
-    placement: "cpu",
-    memoryBytes: Math.ceil(WORKER_BYTES + estimateMemory(facts.kind, sizes).likelyBytes),
+    needs: {
+      kind: facts.kind,
+      memoryBytes: Math.ceil(WORKER_BYTES + estimateMemory(facts.kind, sizes).likelyBytes),
+      elements: sizes.nonzeros + sizes.quadraticNonzeros,
+      timeLimitSeconds: timeLimit(settings),
+      // No engine here can use one.
+      usesGpu: false,
+    },
     work: task as unknown as { readonly [key: string]: Value },
     idempotency,
   };
+}
+
+/** A MIP without a limit has this many seconds, as the wire has it. */
+const UNLIMITED_SECONDS = 1e9;
+
+function timeLimit(settings: SolveSettings): number | undefined {
+  const seconds = numberOf(settings, "time_limit");
+  return seconds < UNLIMITED_SECONDS ? seconds : undefined;
 }
 
 /** What a unary request makes: the job, and the arrays to store. */

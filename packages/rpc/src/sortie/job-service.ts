@@ -105,6 +105,7 @@ function toMessage(context: Context, job: CoreJob) {
     queuePosition: waiting?.position,
     waitingReason: waiting?.reason,
     placement: PLACEMENT[job.placement],
+    placementReason: job.placementReason,
     failure: job.failure ?? job.losses.at(-1),
     progress: job.state === "completed" ? 1 : undefined,
     objective: fact("objective") ?? job.best?.objective,

@@ -269,6 +269,13 @@ export declare type Job = Message<"sortie.v1.Job"> & {
    * @generated from field: repeated string settings_without_effect = 25;
    */
   settingsWithoutEffect: string[];
+
+  /**
+   * Why the job was placed where it is, in words.
+   *
+   * @generated from field: string placement_reason = 26;
+   */
+  placementReason: string;
 };
 
 /**
