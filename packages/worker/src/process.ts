@@ -18,6 +18,9 @@ import type { WorkerSettings } from "./worker-settings.ts";
 const { values } = parseArgs({ options: { settings: { type: "string" } } });
 const settings = JSON.parse(values.settings ?? "{}") as Partial<WorkerSettings>;
 
+/** An internal fault, as sysexits(3) has it. */
+const EXIT_JOB_LOST = 70;
+
 function note(message: string, error?: unknown): void {
   const fault =
     error instanceof Error ? { error: error.message, stack: error.stack } : error === undefined ? {} : { error };
@@ -62,7 +65,9 @@ async function main(): Promise<void> {
         signal: stop.signal,
       });
     } catch (error) {
-      note(`job ${jobId}`, error);
+      // The job's row says that it is ours, and we could not end it: only when this process is gone is it taken up again.
+      note(`job ${jobId} could not be ended`, error);
+      process.exit(EXIT_JOB_LOST);
     }
     current = undefined;
     report({ type: "done", jobId });
