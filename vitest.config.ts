@@ -3,8 +3,8 @@ import { defineConfig } from "vitest/config";
 
 const shared = {
   // Packages import each other by name; in the repository those names lead to sources.
-  resolve: { conditions: ["sortie-source", "node", "import", "module", "default"] },
-  ssr: { resolve: { conditions: ["sortie-source", "node", "import", "module", "default"] } },
+  resolve: { conditions: ["sortie-source"] },
+  ssr: { resolve: { conditions: ["sortie-source"] } },
 };
 const project = (name: string, include: string[], extra: Record<string, unknown> = {}) => ({
   ...shared,

@@ -14,6 +14,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   solve: [],
   client: ["wire"],
   "platform-local": ["core"],
+  "platform-aws": ["core"],
   rpc: ["wire", "core", "solve"],
   worker: ["wire", "core", "solve", "platform-local"],
   server: ["wire", "core", "solve", "platform-local", "rpc", "worker"],
