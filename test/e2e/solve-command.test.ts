@@ -112,6 +112,26 @@ describe("sortie solve", () => {
     expect(code).toBe(1);
   });
 
+  it("shows a server its token, and tells what to do when it has none", async () => {
+    const where = ["--data", join(folder, "data")];
+    const { out: token } = await sortie(["token", "create", "--tenant", "acme", ...where]);
+    const stop = Promise.withResolvers<() => void>();
+    const address = Promise.withResolvers<string>();
+    const server = sortie(["serve", "--port", "0", ...where], (out, interrupt) => {
+      const listening = /listening on (\S+)/.exec(out);
+      if (listening?.[1]) address.resolve(listening[1]);
+      stop.resolve(interrupt);
+    });
+    const solve = ["solve", data("afiro"), "--server", await address.promise];
+    const refused = await sortie(solve);
+    expect(refused.err).toMatch(/the server refused: .*authorization: Bearer TOKEN/);
+    expect(refused.code).toBe(1);
+    const solved = await sortie([...solve, "--token", token.trim()]);
+    expect(solved.out).toMatch(/Objective: -464\.753/);
+    (await stop.promise)();
+    expect((await server).code).toBe(0);
+  });
+
   it("names line and column of a fault in the file", async () => {
     const file = join(folder, "wrong.mps");
     writeFileSync(file, "NAME x\nROWS\n N cost\n L r1\nCOLUMNS\n x cost 1 r1 abc\nRHS\nENDATA\n");

@@ -5,6 +5,11 @@ import type { Command } from "./command.ts";
 const COMMANDS: readonly Command[] = [
   { name: "serve", summary: "run the server", load: async () => (await import("./commands/serve.ts")).serve },
   { name: "solve", summary: "solve a model file", load: async () => (await import("./commands/solve.ts")).solve },
+  {
+    name: "token",
+    summary: "make, list and revoke API tokens",
+    load: async () => (await import("./commands/token.ts")).token,
+  },
 ];
 
 function help(): string {

@@ -4,8 +4,10 @@ import type { Context } from "./context.ts";
 import { DomainError } from "./errors.ts";
 import { isFinished, jobFromRow } from "./job.ts";
 import { admissionKey, downloadKey, jobKey, uploadKey } from "./keys.ts";
+import { checkBytes, checkWorkerTime } from "./quotas.ts";
 
 type Ports = Pick<Context, "table" | "clock">;
+type EntryPorts = Pick<Context, "table" | "clock" | "limits">;
 export type AdmissionSet = "jobs" | "uploads" | "downloads";
 
 /** An id that was added this recently may still be waiting for its row. */
@@ -28,15 +30,22 @@ export interface Place {
 
 /**
  * Takes one of `limit` places.
- * @throws DomainError "queue-full" or "too-many-transfers" with the limit and the use
+ * @throws DomainError "queue-full" or "too-many-transfers" with the limit and the use; "quota-exceeded" if the tenant has
+ *   used up its bytes (new uploads and jobs) or its worker time (new jobs)
  */
 export async function enter(
-  ports: Ports,
+  ports: EntryPorts,
   tenant: string,
   set: AdmissionSet,
   id: string,
   limit: number,
 ): Promise<Place> {
+  // The last upload may fill the bytes to the brim: its job adds none.
+  if (set === "uploads") await checkBytes(ports, tenant, 1);
+  if (set === "jobs") {
+    await checkBytes(ports, tenant, 0);
+    await checkWorkerTime(ports, tenant);
+  }
   const place: Place = { tenant, set, member: entry(id, ports.clock.now()) };
   const attempt = () =>
     ports.table.write(admissionKey(tenant), { addToSet: { [set]: [place.member] } }, [

@@ -21,6 +21,10 @@ export interface Limits {
   readonly cancelGraceMs: number;
   /** Largest array of an upload, in bytes. */
   readonly arrayBytes: number;
+  /** Bytes of open uploads and of jobs' inputs and results. Absent: no limit. */
+  readonly storedBytes?: number | undefined;
+  /** Seconds of workers on jobs that end on one day (UTC). Absent: no limit. */
+  readonly workerSecondsPerDay?: number | undefined;
 }
 
 export const DEFAULT_LIMITS: Limits = {

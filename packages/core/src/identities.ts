@@ -4,8 +4,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Caller, Context } from "./context.ts";
 import { DomainError } from "./errors.ts";
-import { IDENTITIES_KEY, tokenKey, tokenListPartitions, tokenListPosition } from "./keys.ts";
-import type { Row } from "./ports.ts";
+import { IDENTITIES_KEY, jobKey, tokenKey, tokenListPartitions, tokenListPosition } from "./keys.ts";
+import type { CallOptions, Row } from "./ports.ts";
 
 type Ports = Pick<Context, "table" | "clock">;
 
@@ -87,6 +87,9 @@ export async function createToken(
   if (name.length > LONGEST_NAME) {
     throw new DomainError("invalid-argument", `the name has ${name.length} characters; at most ${LONGEST_NAME}`);
   }
+  if (/\p{Cc}/u.test(name)) {
+    throw new DomainError("invalid-argument", "the name has control characters in it; allowed is one line of text");
+  }
   const now = ports.clock.now();
   if (expiresAt !== undefined && !(expiresAt > now)) {
     throw new DomainError("invalid-argument", "the token would have expired already; its expiry must lie ahead");
@@ -141,6 +144,16 @@ export async function revokeToken(ports: Ports, id: string): Promise<TokenInfo> 
     { kind: "absent", name: "revokedAt" },
   ]);
   return infoFromRow(written.row ?? found);
+}
+
+/** Whose job this is; for the server's own use, never for a client's. Undefined if there is no such job. */
+export async function ownerOf(
+  context: Pick<Context, "table">,
+  jobId: string,
+  options?: CallOptions,
+): Promise<Caller | undefined> {
+  const tenant = (await context.table.get(jobKey(jobId), options))?.attributes["tenant"];
+  return typeof tenant === "string" ? { tenant } : undefined;
 }
 
 /** The headers of a call; names in any case. */
@@ -245,7 +258,7 @@ export function createIdentify(
       if (TENANT_FORM.test(verifiedName)) return { tenant: verifiedName };
       throw refused(`the name ${JSON.stringify(verifiedName)} cannot be a tenant; allowed are ${TENANT_ALLOWED}`);
     }
-    if (mustKnow) throw refused(`this call says not who makes it; ${HOW}; ${ASK}`);
+    if (mustKnow) throw refused(`this call does not say who makes it; ${HOW}; ${ASK}`);
     return LOCAL_CALLER;
   };
 }

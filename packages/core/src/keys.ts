@@ -18,6 +18,14 @@ export const IDENTITIES_KEY: Key = { pk: "identities", sk: "identities" };
 /** @param digest SHA-256 of the token, lower-case hex */
 export const tokenKey = (digest: string): Key => ({ pk: `token#${digest}`, sk: "token" });
 
+/** A tenant's worker time of one day (UTC, YYYY-MM-DD), over sixteen rows so that none grows large. */
+export const usagePartition = (tenant: string, day: string): string => `usage#${tenant}#${day}`;
+export const usageOfDay = "usage#";
+export const usageKey = (tenant: string, day: string, jobId: string): Key => ({
+  pk: usagePartition(tenant, day),
+  sk: `${usageOfDay}${jobId.at(-1)}`,
+});
+
 export const LOG_PREFIX = "log#";
 export const INCUMBENT_PREFIX = "inc#";
 export const CHUNK_PREFIX = "chunk#";

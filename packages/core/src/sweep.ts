@@ -17,8 +17,10 @@ import {
   uploadBlobs,
   uploadKey,
   uploadPartition,
+  usageOfDay,
 } from "./keys.ts";
 import type { Row } from "./ports.ts";
+import { chargeWorkerTime } from "./quotas.ts";
 import { closeUpload, freeUploadPlace } from "./uploads.ts";
 
 const REDISPATCH_MS = 15_000;
@@ -57,11 +59,14 @@ async function attend(context: Context, found: Row): Promise<void> {
   if (row.sk === "job") return attendJob(context, row);
   if (row.sk === "upload") return attendUpload(context, row);
   if (row.sk === "download") return attendDownload(context, row);
+  // The worker time of a day that is long over.
+  if (row.sk.startsWith(usageOfDay)) await context.table.delete(found, []);
 }
 
 async function attendJob(context: Context, row: Row): Promise<void> {
   let job = jobFromRow(row);
   if (job.outbox.size > 0) job = (await publish(context, job)) ?? job;
+  if (isFinished(job.state)) await chargeWorkerTime(context, job);
   if (job.deleted) return purgeJob(context, job);
   if (job.state === "queued") {
     await dispatchJob(context, job.id, job.tenant, job.placement, job.memoryBytes, job.attempt + 1);

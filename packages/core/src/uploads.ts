@@ -15,6 +15,7 @@ import {
   uploadPartition,
 } from "./keys.ts";
 import type { CallOptions, Row, Value } from "./ports.ts";
+import { checkBytes, sizeAttribute } from "./quotas.ts";
 
 /** An open upload. */
 export interface Upload {
@@ -162,14 +163,27 @@ async function declaredTotal(context: Context, row: Row, chunk: NewChunk): Promi
         `array ${array} is too large: ${totalElements} elements of ${elementBytes} bytes; at most ${limit} bytes are allowed`,
       );
     }
-    const written = await context.table.write(
-      { pk: row.pk, sk: row.sk },
-      { set: { [name]: totalElements, usedAt: context.clock.now() } },
-      [
-        { kind: "absent", name },
-        { kind: "equals", name: "state", value: "open" },
-      ],
-    );
+    const declare = () =>
+      context.table.write(
+        { pk: row.pk, sk: row.sk },
+        { set: { [name]: totalElements, [sizeAttribute(array)]: elementBytes, usedAt: context.clock.now() } },
+        [
+          { kind: "absent", name },
+          { kind: "equals", name: "state", value: "open" },
+        ],
+      );
+    const tenant = String(row.attributes["tenant"]);
+    const written =
+      context.limits.storedBytes === undefined
+        ? await declare()
+        : await inTurn(`bytes of ${tenant}`, async () => {
+            // Chunks of one array come side by side: it counts once.
+            const now = await context.table.get({ pk: row.pk, sk: row.sk });
+            if (now?.attributes[name] === undefined) {
+              await checkBytes(context, tenant, totalElements * elementBytes);
+            }
+            return declare();
+          });
     known = written.row?.attributes[name];
     if (known === undefined) throw unknownUpload();
   }

@@ -3,13 +3,16 @@ import { mkdirSync } from "node:fs";
 import {
   type Context,
   clearAdmission,
+  createIdentify,
   feedsAreFinal,
   getJob,
   type JobEvent,
   type Limits,
+  LOCAL_CALLER,
   LOCAL_PLACEMENT,
   loseAttempt,
   nextChange,
+  ownerOf,
   readLog,
   recover,
   sweep,
@@ -26,12 +29,11 @@ import {
 import { createRoutes } from "@sortie/rpc";
 import { type WorkerSettings, workerProgram } from "@sortie/worker";
 import type { Logger } from "pino";
+import { CALLER, headersOf, peerOf } from "./caller.ts";
 import type { AppGauge } from "./metrics.ts";
 import type { App } from "./run-server.ts";
 import type { Settings } from "./settings.ts";
 
-/** Without identities configured, everything belongs to one tenant. */
-const LOCAL = { tenant: "local" } as const;
 const SWEEP_MS = 500;
 const ECHO_BYTES = 64 * 1024;
 const ECHO_WAIT_MS = 30_000;
@@ -48,6 +50,9 @@ function limitsFrom(settings: Settings): Limits {
     leaseMs: settings.leaseSeconds * 1000,
     cancelGraceMs: settings.cancelGraceMs,
     arrayBytes: 4 * 1024 ** 3,
+    // 0 is no limit.
+    storedBytes: settings.storageLimitMb * 1024 * 1024 || undefined,
+    workerSecondsPerDay: settings.workerSecondsLimit || undefined,
   };
 }
 
@@ -94,17 +99,28 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
     limits,
     onFault,
   };
-  await clearAdmission(context, LOCAL.tenant);
+  await clearAdmission(context, LOCAL_CALLER.tenant);
   await recover(context, (job) => {
     logger.info({ worker: job.worker, jobId: job.id }, "a worker of an earlier server goes on");
     pool.adopt(String(job.worker), job.id, job.memoryBytes);
   });
   const stopSweeping = startSweep(context);
-  const routes = createRoutes(context, { maxMessageBytes: settings.maxMessageBytes, callerOf: () => LOCAL });
+  const identifyCall = createIdentify(context, {
+    required: settings.requireToken || settings.tlsTenant !== "none",
+  });
+  const routes = createRoutes(context, {
+    maxMessageBytes: settings.maxMessageBytes,
+    callerOf: (request) => {
+      const caller = request.values.get(CALLER);
+      if (caller === undefined) throw new Error("the host has not asked who makes this call");
+      return caller;
+    },
+  });
   const opened = undo.move();
 
   return {
     routes,
+    identify: async (request) => identifyCall(headersOf(request), settings.tlsTenant === "cn" ? peerOf(request) : {}),
     gauges: () => readGauges(pool.stats()),
     async stop() {
       stopping.abort();
@@ -170,14 +186,15 @@ function readGauges({ size, busy, idle, queued }: PoolStats): AppGauge[] {
 
 /** Repeats the lines of a job's log in the server's own until the job has ended. */
 async function echoLog(context: Context, logger: Logger, jobId: string, signal: AbortSignal): Promise<void> {
-  let job = await getJob(context, LOCAL, jobId, { signal });
+  const caller = await ownerOf(context, jobId, { signal });
+  let job = caller && (await getJob(context, caller, jobId, { signal }));
   let at = job?.segments.at(-1)?.log ?? 0;
-  while (job) {
+  while (caller && job) {
     const slice = await readLog(context, job, at, ECHO_BYTES, { signal });
     at = slice.end;
     for (const line of Buffer.from(slice.bytes).toString("utf8").split("\n")) if (line) logger.info({ jobId }, line);
     if (slice.bytes.byteLength > 0 && at < job.logEnd) continue;
     if (feedsAreFinal(job)) return;
-    job = await nextChange(context, LOCAL, job, ECHO_WAIT_MS, { signal });
+    job = await nextChange(context, caller, job, ECHO_WAIT_MS, { signal });
   }
 }

@@ -37,6 +37,7 @@ export async function openEmbedded(options: EmbeddedOptions = {}): Promise<Embed
       host: settings.host,
       port: 0,
       routes: app.routes,
+      identify: app.identify,
       maxMessageBytes: settings.maxMessageBytes,
       logger,
     });

@@ -13,9 +13,7 @@ export function errorGuard(logger: Logger): Interceptor {
     const translate = (error: unknown): ConnectError => {
       if (error instanceof ConnectError) return error;
       if (request.signal.aborted) return ConnectError.from(request.signal.reason, Code.Canceled);
-      const id = randomUUID();
-      logger.error({ err: error, errorId: id, method }, "internal error");
-      return new ConnectError(`internal error (id ${id})`, Code.Internal);
+      return internalError(logger, error, method);
     };
     try {
       const response = await next(request);
@@ -25,6 +23,13 @@ export function errorGuard(logger: Logger): Interceptor {
       throw translate(error);
     }
   };
+}
+
+/** Logs an unexpected fault under an id, and gives what the client may learn of it. */
+export function internalError(logger: Logger, error: unknown, method: string): ConnectError {
+  const id = randomUUID();
+  logger.error({ err: error, errorId: id, method }, "internal error");
+  return new ConnectError(`internal error (id ${id})`, Code.Internal);
 }
 
 async function* guardStream<T>(

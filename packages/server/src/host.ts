@@ -6,6 +6,7 @@ import { Code, ConnectError, type ConnectRouter, type Interceptor } from "@conne
 import Fastify from "fastify";
 import type { Logger } from "pino";
 import { ByteBudget } from "./byte-budget.ts";
+import { type IdentifyRequest, refusalOf } from "./caller.ts";
 import { createFront, type Front, type TlsOptions } from "./front.ts";
 import { createHealth, type Health } from "./health.ts";
 import { createMetrics, type FinishedCall, type ReadGauges } from "./metrics.ts";
@@ -33,6 +34,13 @@ export interface HostOptions {
   readonly silenceTimeoutMs?: number | undefined;
   /** The application's numbers for /metrics. */
   readonly readGauges?: ReadGauges | undefined;
+  /**
+   * Finds out who makes a request, before its body is read; a DomainError refuses it. Absent: nobody asks. Asked for every
+   * call but those of grpc.health.v1, and for /metrics from another machine.
+   */
+  readonly identify?: IdentifyRequest | undefined;
+  /** How often a call that goes on is asked again, milliseconds; it ends once its caller is refused. Default 5000. */
+  readonly identityCheckMs?: number | undefined;
   /** Called after every call. Must not throw. */
   readonly onCallFinished?: ((call: FinishedCall) => void) | undefined;
 }
@@ -86,6 +94,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
       Math.max(options.maxInFlightBytes ?? 1024 * MIB, options.maxMessageBytes),
       options.inFlightWaitMs ?? 30_000,
     ),
+    identify: options.identify,
+    identityCheckMs: options.identityCheckMs ?? 5000,
     metrics,
     onCallFinished: options.onCallFinished,
     logger,
@@ -140,7 +150,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
       ? reply.send({ status: "ok" })
       : reply.code(503).send({ status: stopping ? "stopping" : "not serving" }),
   );
-  fastify.get("/metrics", async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
+  fastify.get("/metrics", async ({ raw }, reply) => {
+    const refusal = await refusalOf(raw, options.identify);
+    if (refusal === undefined) return reply.type(metrics.contentType).send(await metrics.render());
+    return reply.code(401).header("www-authenticate", "Bearer").type("text/plain").send(`${refusal}\n`);
+  });
   await fastify.ready();
   http1.emit("listening"); // Starts its watch over slow heads, which it does not by itself when it never listens.
 

@@ -9,3 +9,4 @@ export type { HostRoutes } from "./rpc-handler.ts";
 export { type App, type CreateApp, type RunOptions, runServer } from "./run-server.ts";
 export { isLoopback, readSettings, type Settings, SettingsError } from "./settings.ts";
 export { settingsHelp } from "./settings-text.ts";
+export { type NewToken, openTokenStore, type TokenInfo, type TokenStore } from "./token-store.ts";

@@ -18,6 +18,8 @@ export interface RequestBodyOptions {
   readonly budget: ByteBudget;
   readonly maxMessageBytes: number;
   readonly signal: AbortSignal;
+  /** Nothing is read before this settles, and nothing at all if it rejects, which is then the fault of the read. */
+  readonly admitted?: Promise<unknown> | undefined;
   /** Is told each reservation; to be released when the call is over. */
   readonly onReserve: (release: Release) => void;
   /** Is told the size of everything that comes from the socket. */
@@ -36,6 +38,7 @@ export async function* readRequestBody(
   // Left early (a refusal), the request must stay alive until its answer is out, so the iterator does not destroy it.
   const frames = request.iterator({ destroyOnReturn: false });
   try {
+    await options.admitted;
     yield* enveloped
       ? readEnvelopes(counted(frames, options), options)
       : readWhole(request, counted(frames, options), options);

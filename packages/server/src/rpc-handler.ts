@@ -2,16 +2,27 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import { performance } from "node:perf_hooks";
-import { Code, ConnectError, type ConnectRouter, createConnectRouter, type Interceptor } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createConnectRouter,
+  createContextValues,
+  type Interceptor,
+} from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import {
   compressionGzip,
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import type { Caller } from "@sortie/core";
+import { toClientError } from "@sortie/rpc";
+import { Health as HealthService } from "@sortie/wire";
 import type { Logger } from "pino";
 import type { ByteBudget, Release } from "./byte-budget.ts";
-import { errorGuard } from "./error-guard.ts";
+import { CALLER, type IdentifyRequest } from "./caller.ts";
+import { errorGuard, internalError } from "./error-guard.ts";
 import type { FinishedCall, Metrics } from "./metrics.ts";
 import { readRequestBody } from "./request-body.ts";
 
@@ -29,6 +40,10 @@ export interface RpcHandlerOptions {
   readonly interceptors: readonly Interceptor[];
   readonly maxMessageBytes: number;
   readonly budget: ByteBudget;
+  /** Finds out who calls, before the body is read; absent: nobody asks. Health is open to all. */
+  readonly identify?: IdentifyRequest | undefined;
+  /** A call that goes on is asked again every so many milliseconds, and ended once its caller is refused. */
+  readonly identityCheckMs: number;
   readonly metrics: Metrics;
   readonly onCallFinished?: ((call: FinishedCall) => void) | undefined;
   readonly logger: Logger;
@@ -55,7 +70,14 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
 
   const start = (handler: UniversalHandler, request: NodeRequest, response: NodeResponse) => {
     const method = `${handler.service.typeName}/${handler.method.name}`;
-    const universal = universalRequestFromNodeRequest(request, response as ServerResponse, undefined, undefined);
+    const isOpen = handler.service.typeName === HealthService.typeName;
+    const caller = isOpen ? undefined : callerOf(request, method, options);
+    const universal = universalRequestFromNodeRequest(
+      request,
+      response as ServerResponse,
+      undefined,
+      createContextValues().set(CALLER, caller),
+    );
     const controller = new AbortController();
     universal.signal.addEventListener("abort", () => controller.abort(universal.signal.reason), { once: true });
     if (ended !== undefined) controller.abort(ended);
@@ -68,7 +90,9 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
     let responseBytes = 0;
     let outcome: UniversalServerResponse | undefined;
     options.metrics.callStarted(method);
+    const stopWatching = isOpen ? () => {} : watchCaller(request, controller, options);
     response.once("close", () => {
+      stopWatching();
       running.delete(call);
       for (const release of releases) release();
       const finished: FinishedCall = {
@@ -87,6 +111,7 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
       budget: options.budget,
       maxMessageBytes: options.maxMessageBytes,
       signal: controller.signal,
+      admitted: caller,
       onReserve(release) {
         // The client may have left while this waited.
         if (response.destroyed || response.writableFinished) release();
@@ -138,6 +163,39 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
       return running.size;
     },
   };
+}
+
+/** Who makes the call; a rejection is fit for the client. */
+function callerOf(
+  request: NodeRequest,
+  method: string,
+  { identify, logger }: RpcHandlerOptions,
+): Promise<Caller> | undefined {
+  const caller = identify?.(request).catch((error) => {
+    const fault = toClientError(error);
+    throw fault instanceof ConnectError ? fault : internalError(logger, fault, method);
+  });
+  caller?.catch(() => {}); // Whoever reads the body or the caller hears of it.
+  return caller;
+}
+
+/** Ends the call once its caller is refused: the token of a stream may be revoked while it runs. */
+function watchCaller(
+  request: NodeRequest,
+  controller: AbortController,
+  { identify, identityCheckMs }: RpcHandlerOptions,
+): () => void {
+  if (identify === undefined) return () => {};
+  const check = () => {
+    identify(request).catch((error) => {
+      const fault = toClientError(error);
+      // Any other fault says nothing of the caller, and the next check comes soon.
+      if (fault instanceof ConnectError && fault.code === Code.Unauthenticated) controller.abort(fault);
+    });
+  };
+  const timer = setInterval(check, identityCheckMs);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 /** gRPC clients expect a status; everyone else is content with 404. */

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Interceptor } from "@connectrpc/connect";
 import pino, { type Logger } from "pino";
+import type { IdentifyRequest } from "./caller.ts";
 import { type Host, startHost } from "./host.ts";
 import type { ReadGauges } from "./metrics.ts";
 import type { HostRoutes } from "./rpc-handler.ts";
@@ -12,6 +13,8 @@ export interface App {
   readonly routes: HostRoutes;
   /** Outermost first; the host's error guard is outside of them. */
   readonly interceptors?: readonly Interceptor[];
+  /** Finds out who makes a request. Absent: nobody asks. */
+  readonly identify?: IdentifyRequest | undefined;
   /** The application's numbers for /metrics. */
   readonly gauges?: ReadGauges;
   /** Puts everything down within `graceMs`. Calls have ended by then; jobs go on in their workers. */
@@ -97,6 +100,7 @@ async function serve(settings: Settings, options: RunOptions, logger: Logger, st
       port: settings.port,
       routes: app.routes,
       interceptors: app.interceptors,
+      identify: app.identify,
       maxMessageBytes: settings.maxMessageBytes,
       maxInFlightBytes: settings.maxInFlightMb * 1024 * 1024,
       tls: readTls(settings),

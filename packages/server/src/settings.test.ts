@@ -153,6 +153,12 @@ describe("settings", () => {
       expect.stringMatching(/^--tls-root \(SORTIE_TLS_ROOT\) is ".*none.pem", which cannot be read: ENOENT/),
     ]);
     expect(faultsOf([...tls, "--tls-root", cert, "--require-client-cert"])).toEqual([]);
+    expect(faultsOf([...tls, "--tls-root", cert, "--tls-tenant", "cn"])).toEqual([]);
+    for (const flags of [[], tls, ["--tls-root", cert]]) {
+      expect(faultsOf([...flags, "--tls-tenant", "cn"])).toEqual([
+        expect.stringContaining("--tls-tenant cn needs --tls and --tls-root"),
+      ]);
+    }
   });
 
   it("refuse a file that is not one JSON object", () => {
@@ -179,6 +185,11 @@ describe("settings", () => {
     ]);
     expect(warnings("--host", "::", ...tls)).toEqual([expect.stringContaining("without --require-client-cert anyone")]);
     expect(warnings("--host", "::", ...tls, "--require-client-cert")).toEqual([]);
+    expect(warnings("--host", "::", ...tls, "--require-token")).toEqual([]);
+    expect(warnings("--host", "::", ...tls, "--tls-tenant", "cn")).toEqual([]);
+    expect(warnings("--host", "::", "--require-token")).toEqual([
+      expect.stringContaining("in clear text anyone who sees the traffic can read tokens"),
+    ]);
     expect(warnings("--tls-cert", cert)).toEqual([expect.stringContaining("no effect without --tls")]);
     expect(warnings("--chunk-timeout", "9")).toEqual([expect.stringContaining("--chunk-timeout has no effect")]);
     expect(readSettings([], { CUOPT_SERVER_TYPE: "rest" }).warnings).toHaveLength(1);

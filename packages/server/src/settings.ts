@@ -151,7 +151,7 @@ export const SETTINGS = {
     flag: "host",
     argument: "ADDRESS",
     allowed: "an address or a host name of this machine",
-    text: "Address to listen on. `0.0.0.0` is every IPv4 interface, `::` every interface. Anything but a loopback address prints a warning unless TLS with --require-client-cert is on.",
+    text: "Address to listen on. `0.0.0.0` is every IPv4 interface, `::` every interface. Anything but a loopback address prints a warning unless TLS is on with --require-client-cert, --require-token or --tls-tenant.",
     schema: z.string().regex(/^[^\s/]+$/),
     default: () => "127.0.0.1",
   }),
@@ -215,7 +215,7 @@ export const SETTINGS = {
   queueLimit: integer(
     "queue-limit",
     { min: 1, max: 1_000_000, default: 100 },
-    "Jobs that may be queued or running at once. Beyond it a submission gets RESOURCE_EXHAUSTED.",
+    "Jobs of one tenant that may be queued or running at once. Beyond it a submission gets RESOURCE_EXHAUSTED.",
   ),
   timeToLiveHours: decimal(
     "ttl",
@@ -232,11 +232,25 @@ export const SETTINGS = {
     { min: 1, max: 604_800, default: 300, argument: "SECONDS" },
     "A download that nothing was read from for so long is forgotten.",
   ),
-  uploadLimit: integer("upload-limit", { min: 1, max: 100_000, default: 16 }, "Uploads that may be open at once."),
+  uploadLimit: integer(
+    "upload-limit",
+    { min: 1, max: 100_000, default: 16 },
+    "Uploads of one tenant that may be open at once.",
+  ),
   downloadLimit: integer(
     "download-limit",
     { min: 1, max: 100_000, default: 16 },
-    "Downloads that may be open at once.",
+    "Downloads of one tenant that may be open at once.",
+  ),
+  storageLimitMb: integer(
+    "storage-limit-mb",
+    { min: 0, max: 1_000_000_000, default: 0, argument: "MIB", note: "0 is no limit" },
+    "Bytes of open uploads, inputs and results that one tenant may have, in MiB. Beyond it new uploads, chunks and jobs get RESOURCE_EXHAUSTED; results are stored all the same.",
+  ),
+  workerSecondsLimit: integer(
+    "worker-seconds-limit",
+    { min: 0, max: 1_000_000_000, default: 0, argument: "SECONDS", note: "0 is no limit" },
+    "Worker-seconds that one tenant may use on one day (UTC), reckoned when a job ends. Beyond it new jobs get RESOURCE_EXHAUSTED until midnight; what is accepted runs to its end.",
   ),
   maxAttempts: integer(
     "max-attempts",
@@ -273,6 +287,17 @@ export const SETTINGS = {
     "Certificate authority for client certificates, PEM. A client may then show a certificate, and a bad one is refused.",
   ),
   requireClientCert: toggle("require-client-cert", "Refuse clients without a certificate. Needs --tls-root."),
+  tlsTenant: choice(
+    "tls-tenant",
+    "WHAT",
+    ["none", "cn"],
+    "none",
+    "What a client certificate says of its owner: nothing (`none`), or that the tenant is the common name of its subject (`cn`; calls with neither certificate nor token are then refused). `cn` needs --tls-root.",
+  ),
+  requireToken: toggle(
+    "require-token",
+    "Refuse calls without an API token even while no token exists. As soon as one was made (`sortie token create`), they are refused anyway.",
+  ),
   logLevel: choice(
     "log-level",
     "LEVEL",
@@ -490,6 +515,9 @@ function checkTogether(values: Values, faults: string[]): void {
   } else if (values.requireClientCert && !values.tls) {
     faults.push("--require-client-cert has no meaning without --tls");
   }
+  if (values.tlsTenant === "cn" && !(values.tls && values.tlsRoot !== undefined)) {
+    faults.push("--tls-tenant cn needs --tls and --tls-root (SORTIE_TLS_ROOT), by which clients are verified");
+  }
   for (const key of ["tlsCert", "tlsKey", "tlsRoot"] as const) {
     const path = values[key];
     if (path === undefined) continue;
@@ -510,9 +538,15 @@ export function isLoopback(host: string): boolean {
 
 function warningsFor(values: Values, layers: readonly Layer[], environment: Environment): string[] {
   const warnings: string[] = [];
-  if (!isLoopback(values.host) && !(values.tls && values.requireClientCert)) {
+  const asks = values.requireToken || values.tlsTenant !== "none";
+  if (!isLoopback(values.host) && asks && !values.tls) {
+    warnings.push(`listening on ${values.host}: in clear text anyone who sees the traffic can read tokens and data`);
+  } else if (!isLoopback(values.host) && !asks && !(values.tls && values.requireClientCert)) {
     const what = values.tls ? "without --require-client-cert anyone" : "in clear text anyone";
-    warnings.push(`listening on ${values.host}: ${what} who reaches this address can read, submit and delete jobs`);
+    warnings.push(
+      `listening on ${values.host}: ${what} who reaches this address can read, submit and delete jobs, ` +
+        "unless API tokens were made (sortie token create)",
+    );
   }
   if (layers.some((layer) => layer.has("chunkTimeoutSeconds"))) {
     warnings.push("--chunk-timeout has no effect; --upload-idle-seconds says when an upload is forgotten");

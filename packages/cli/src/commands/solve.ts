@@ -3,7 +3,7 @@
 import { writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { JobEndedError, SortieClient } from "@sortie/client";
 import {
@@ -27,6 +27,7 @@ Solves an MPS file (.mps or .mps.gz): LP, MIP or convex QP.
 
   --server HOST:PORT   send it to this server; without it an embedded server runs for as long as the solve
   --tls                the server speaks TLS
+  --token TOKEN        access token of the server (better in the variable SORTIE_TOKEN, where nobody else sees it)
   -o, --solution-file FILE
                        write the solution to FILE in .sol format
   --time-limit SECONDS stop after this long and keep the best that was found
@@ -48,6 +49,7 @@ interface Options {
   readonly file: string;
   readonly server: string | undefined;
   readonly tls: boolean;
+  readonly token: string | undefined;
   readonly solutionFile: string | undefined;
   readonly settings: ReadonlyMap<string, string>;
   readonly relaxation: boolean;
@@ -94,6 +96,7 @@ function readOptions(args: readonly string[]): Options {
     file,
     server: values.server,
     tls: values.tls ?? false,
+    token: values.token ?? (process.env["SORTIE_TOKEN"] || undefined),
     solutionFile: values["solution-file"],
     settings,
     relaxation: values.relaxation ?? false,
@@ -109,6 +112,7 @@ const parse = (args: readonly string[]) =>
     options: {
       server: { type: "string" },
       tls: { type: "boolean" },
+      token: { type: "string" },
       "solution-file": { type: "string", short: "o" },
       "time-limit": { type: "string" },
       gap: { type: "string" },
@@ -164,6 +168,7 @@ async function runSolve(options: Options): Promise<number> {
     baseUrl: `${options.tls ? "https" : "http"}://${address}`,
     // In MB. Node's default of 10 is less than one chunk.
     nodeOptions: { maxSessionMemory: 1024 },
+    interceptors: options.token === undefined ? [] : [withToken(options.token)],
   });
   const client = new SortieClient(transport, { chunkBytes: options.chunkBytes });
 
@@ -181,6 +186,14 @@ async function runSolve(options: Options): Promise<number> {
   live.print(`uploaded ${bytesText(uploaded)} in ${chunks} chunks, job ${jobId}`);
   return await follow(client, jobId, model, options, live, interrupt.signal);
 }
+
+const withToken =
+  (token: string): Interceptor =>
+  (next) =>
+  (request) => {
+    request.header.set("authorization", `Bearer ${token}`);
+    return next(request);
+  };
 
 /** Loaded here: with a server of one's own, none of the server's code is needed. */
 async function openServer() {
