@@ -24,6 +24,7 @@ export {
 export { jobBlobs } from "./keys.ts";
 export * from "./numbers.ts";
 export * from "./placement.ts";
+export * from "./port-rules.ts";
 export * from "./ports.ts";
 export { storedBytes, workerSecondsToday } from "./quotas.ts";
 export { clearAdmission, type Loss, loseAttempt, recover, sweep } from "./sweep.ts";

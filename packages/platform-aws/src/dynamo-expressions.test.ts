@@ -1,8 +1,9 @@
 // Ranges of sort keys as the one condition that DynamoDB takes.
+
+import { compareText } from "@sortie/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { keyCondition, Placeholders } from "./dynamo-expressions.ts";
-import { compareText } from "./row-rules.ts";
 
 const KEYS = { pk: "pk", sk: "sk" };
 

@@ -1,9 +1,16 @@
 // Conditions, changes and ranges in DynamoDB's expression language. Pure: nothing is sent here.
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
-import type { Change, Condition, IndexName, QueryRange, Value } from "@sortie/core";
+import {
+  type Change,
+  type Condition,
+  compareText,
+  endOfPrefix,
+  type IndexName,
+  type QueryRange,
+  type Value,
+} from "@sortie/core";
 import { toAttribute } from "./dynamo-items.ts";
 import { ATTRIBUTE_PREFIX, EXPIRY, INDEX_KEYS, MARKS, REVISION, SET_PREFIX } from "./dynamo-schema.ts";
-import { compareText, endOfPrefix } from "./row-rules.ts";
 
 /** IN takes this many operands. */
 const IN_OPERANDS = 100;

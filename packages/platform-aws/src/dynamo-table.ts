@@ -13,6 +13,8 @@ import {
   type CallOptions,
   type Change,
   type Condition,
+  checkChange,
+  checkKey,
   DomainError,
   type IndexName,
   type Key,
@@ -33,7 +35,6 @@ import {
 import { type Item, rowOf } from "./dynamo-items.ts";
 import { ATTRIBUTE_PREFIX, INDEX_KEYS, MARKS } from "./dynamo-schema.ts";
 import { attemptsOf, awsFault, nameOf } from "./faults.ts";
-import { checkChange, checkKey } from "./row-rules.ts";
 import { forEachAtOnce, sleep } from "./waiting.ts";
 
 /** One attempt of one request, in milliseconds. Items are small, answers come in tens of milliseconds. */

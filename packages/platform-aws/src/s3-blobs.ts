@@ -14,8 +14,15 @@ import {
   S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import { BLOCK_BYTES, type BlobRef, type Blobs, type CallOptions, DomainError } from "@sortie/core";
-import { checkBlobKey, checkBlobPrefix } from "./blob-keys.ts";
+import {
+  BLOCK_BYTES,
+  type BlobRef,
+  type Blobs,
+  type CallOptions,
+  checkBlobKey,
+  checkBlobPrefix,
+  DomainError,
+} from "@sortie/core";
 import { bytesOf, digestsOf, joined, piecesOf } from "./byte-parts.ts";
 import { type AwsOptions, clientSettings } from "./client-settings.ts";
 import { awsFault, nameOf, statusOf } from "./faults.ts";

@@ -1,8 +1,7 @@
 // Signed links: who has one moves bytes straight to or from the bucket, for a while, without credentials of their own.
 import { GetObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
-import type { ByteRange } from "@sortie/core";
-import { checkBlobKey } from "./blob-keys.ts";
+import { type ByteRange, checkBlobKey } from "@sortie/core";
 
 /** S3 takes no longer life of a link: seven days. */
 const LONGEST_SECONDS = 604_800;

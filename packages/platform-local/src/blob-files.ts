@@ -7,24 +7,7 @@ import { DomainError } from "@sortie/core";
 /** Where files are written before they get their names; no key begins with a dot. */
 export const ASIDE = ".tmp";
 
-const SEGMENT = /^[A-Za-z0-9_=-][A-Za-z0-9_=.-]{0,199}$/;
-
 export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
-
-/** @throws TypeError if the key is not a path of segments of letters, digits and `_ = . -`, none beginning with a dot */
-export function checkBlobKey(key: string): void {
-  if (key.length <= 1000 && key.split("/").every((segment) => SEGMENT.test(segment))) return;
-  throw new TypeError(
-    `blob key ${JSON.stringify(key)} is not allowed: segments between "/" hold 1 to 200 of the characters ` +
-      "A-Z a-z 0-9 _ = . - and do not begin with a dot; the whole key has at most 1000",
-  );
-}
-
-/** @throws TypeError if no allowed key begins with the prefix */
-export function checkBlobPrefix(prefix: string): void {
-  // With one more character an allowed prefix becomes an allowed key.
-  checkBlobKey(`${prefix}x`);
-}
 
 /** The fault of a file operation as the domain knows it. `what` begins the message: "blob a/b". */
 export function fileFault(error: unknown, what: string): Error {

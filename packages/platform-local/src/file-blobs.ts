@@ -1,11 +1,17 @@
 // Blobs as files. A file is written aside and renamed when it is complete, so no reader ever sees a part of one.
 import { mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { BLOCK_BYTES, type BlobRef, type Blobs, type CallOptions, DomainError } from "@sortie/core";
 import {
-  ASIDE,
+  BLOCK_BYTES,
+  type BlobRef,
+  type Blobs,
+  type CallOptions,
   checkBlobKey,
   checkBlobPrefix,
+  DomainError,
+} from "@sortie/core";
+import {
+  ASIDE,
   codeOf,
   fileFault,
   linkOrCopy,

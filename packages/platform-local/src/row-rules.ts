@@ -1,71 +1,11 @@
 // What conditions and changes mean for one stored row. Pure: no database here.
-import type { Change, Condition, Key, Value } from "@sortie/core";
+import { type Change, type Condition, compareText, type Value } from "@sortie/core";
 
 /** The parts of a row that conditions read and changes write, as they are stored. */
 export interface RowContent {
   readonly attributes: Record<string, Value>;
   /** Members in the order of their addition, each once; no empty set. */
   readonly sets: Record<string, readonly string[]>;
-}
-
-/** The order of SQLite's BINARY collation: by UTF-8 bytes. */
-export function compareText(a: string, b: string): number {
-  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
-
-/**
- * The smallest text that sorts after every text that begins with `prefix`; undefined if there is none.
- */
-export function endOfPrefix(prefix: string): string | undefined {
-  const points = [...prefix].map((character) => character.codePointAt(0)!);
-  while (points.length > 0) {
-    const last = points.pop()!;
-    if (last === 0x10ffff) continue;
-    // Surrogates are no characters: after U+D7FF comes U+E000.
-    return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1);
-  }
-  return undefined;
-}
-
-/** @throws TypeError if a part of the key is empty or is not well-formed Unicode. */
-export function checkKey(key: Key): void {
-  for (const part of ["pk", "sk"] as const) {
-    if (key[part] !== "" && key[part].isWellFormed()) continue;
-    throw new TypeError(
-      `${part} of a row must be well-formed text of at least one character, found ${JSON.stringify(key[part])}`,
-    );
-  }
-}
-
-function checkValue(path: string, value: Value | undefined): void {
-  if (value === undefined) throw new TypeError(`attribute ${path} is undefined; use "unset" to remove an attribute`);
-  if (typeof value === "number" && !Number.isFinite(value)) {
-    throw new TypeError(`attribute ${path} is ${value}; a table holds finite numbers only`);
-  }
-  if (!["string", "number", "boolean", "object"].includes(typeof value)) {
-    throw new TypeError(`attribute ${path} is a ${typeof value}; a table holds plain data only`);
-  }
-  if (typeof value === "object" && value !== null) {
-    for (const [name, inner] of Object.entries(value)) checkValue(`${path}.${name}`, inner);
-  }
-}
-
-function checkOnce(what: string, names: readonly string[]): void {
-  const seen = new Set<string>();
-  for (const name of names) {
-    if (seen.has(name)) throw new TypeError(`one change names ${what} ${name} twice`);
-    seen.add(name);
-  }
-}
-
-/** @throws TypeError if a value cannot be stored, or if one attribute or one set is changed in two ways at once. */
-export function checkChange(change: Change): void {
-  const { set = {}, unset = [], increment = {}, addToSet = {}, removeFromSet = {}, index = {} } = change;
-  checkOnce("attribute", [...Object.keys(set), ...unset, ...Object.keys(increment)]);
-  checkOnce("set", [...Object.keys(addToSet), ...Object.keys(removeFromSet)]);
-  for (const [name, value] of Object.entries(set)) checkValue(name, value);
-  for (const [name, value] of Object.entries(increment)) checkValue(name, value);
-  for (const position of Object.values(index)) if (position) checkKey(position);
 }
 
 /** Does the condition hold for this row (undefined: there is none)? */

@@ -1,7 +1,7 @@
 // The rows of the table in SQLite: every operation, synchronously, for the thread that owns the connection.
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { Change, Condition, IndexName, Key, QueryRange } from "@sortie/core";
-import { changedContent, conditionHolds, endOfPrefix, type RowContent } from "./row-rules.ts";
+import { type Change, type Condition, endOfPrefix, type IndexName, type Key, type QueryRange } from "@sortie/core";
+import { changedContent, conditionHolds, type RowContent } from "./row-rules.ts";
 import { isBusy } from "./sqlite-faults.ts";
 import type { Answer, Operation, PackedRow, ThreadData } from "./sqlite-protocol.ts";
 import { migrate } from "./sqlite-schema.ts";

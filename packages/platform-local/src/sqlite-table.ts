@@ -5,6 +5,8 @@ import {
   type CallOptions,
   type Change,
   type Condition,
+  checkChange,
+  checkKey,
   DomainError,
   type IndexName,
   type Key,
@@ -15,7 +17,6 @@ import {
   type WriteResult,
 } from "@sortie/core";
 import { besideModule } from "./module-url.ts";
-import { checkChange, checkKey } from "./row-rules.ts";
 import type {
   Answer,
   Durability,

@@ -1,7 +1,7 @@
 // Rules of keys and changes that are checked before anything is sent.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkChange, checkKey, compareText, endOfPrefix } from "./row-rules.ts";
+import { checkChange, checkKey, compareText, endOfPrefix } from "./port-rules.ts";
 
 describe("the order of texts", () => {
   it("is that of their code points, not of UTF-16", () => {
@@ -51,5 +51,31 @@ describe("changes", () => {
   it("name an attribute or a set once", () => {
     expect(() => checkChange({ set: { a: 1 }, increment: { a: 1 } })).toThrow(/names attribute a twice/);
     expect(() => checkChange({ addToSet: { s: ["a"] }, removeFromSet: { s: ["a"] } })).toThrow(/names set s twice/);
+  });
+});
+
+describe("endOfPrefix", () => {
+  it("sorts after everything that begins with the prefix, and before everything else above", () => {
+    for (const prefix of ["a", "log#", "é", "\ud7ff", "\uffff", "a\u{10FFFF}", "😀"]) {
+      const end = endOfPrefix(prefix)!;
+      for (const tail of ["", "\u0000", "z", "\uffff", "\u{10FFFF}\u{10FFFF}"]) {
+        expect(compareText(prefix + tail, end)).toBeLessThan(0);
+      }
+      expect(end.isWellFormed()).toBe(true);
+    }
+    expect(endOfPrefix("a")).toBe("b");
+    expect(endOfPrefix("a\u{10FFFF}")).toBe("b");
+    expect(endOfPrefix("\ud7ff")).toBe("\ue000");
+  });
+
+  it("is undefined where nothing can sort after", () => {
+    expect(endOfPrefix("")).toBeUndefined();
+    expect(endOfPrefix("\u{10FFFF}")).toBeUndefined();
+  });
+});
+
+describe("checkChange", () => {
+  it.each([undefined, () => 1, Symbol("s"), 1n])("refuses %s, which is not plain data", (value) => {
+    expect(() => checkChange({ set: { a: { b: value as never } } })).toThrow(/attribute a\.b/);
   });
 });

@@ -1,12 +1,13 @@
-// What a key, a value and a change may be, checked before anything is sent. Pure: no SDK here.
-import type { Change, Key, Value } from "@sortie/core";
+// What rows' keys, values and changes and blobs' keys may be, and how text is ordered: the same on every platform, so that
+// what works on one works on all. Adapters check before they store or send anything.
+import type { Change, Key, Value } from "./ports.ts";
 
-/** Largest keys of DynamoDB, in bytes of UTF-8. */
+/** Largest keys, in bytes of UTF-8: DynamoDB's. */
 const KEY_BYTES = { pk: 2048, sk: 1024 } as const;
-/** DynamoDB nests 32 deep; the attribute itself is the first level. */
+/** As deep as DynamoDB nests: 32 levels, of which the attribute itself is the first. */
 const LARGEST_DEPTH = 31;
 
-/** The order of DynamoDB's sort keys: by UTF-8 bytes. Negative, 0 or positive. */
+/** The order of sort keys: by UTF-8 bytes, as DynamoDB and SQLite have it. Negative, 0 or positive. */
 export function compareText(a: string, b: string): number {
   return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
@@ -71,4 +72,21 @@ export function checkChange(change: Change): void {
     if (members.includes("")) throw new TypeError(`set ${name} cannot have the empty text as a member`);
   }
   for (const position of Object.values(index)) if (position) checkKey(position);
+}
+
+const SEGMENT = /^[A-Za-z0-9_=-][A-Za-z0-9_=.-]{0,199}$/;
+
+/** @throws TypeError if the key is not a path of segments of letters, digits and `_ = . -`, none beginning with a dot */
+export function checkBlobKey(key: string): void {
+  if (key.length <= 1000 && key.split("/").every((segment) => SEGMENT.test(segment))) return;
+  throw new TypeError(
+    `blob key ${JSON.stringify(key)} is not allowed: segments between "/" hold 1 to 200 of the characters ` +
+      "A-Z a-z 0-9 _ = . - and do not begin with a dot; the whole key has at most 1000",
+  );
+}
+
+/** @throws TypeError if no allowed key begins with the prefix */
+export function checkBlobPrefix(prefix: string): void {
+  // With one more character an allowed prefix becomes an allowed key.
+  checkBlobKey(`${prefix}x`);
 }
