@@ -1,6 +1,7 @@
 // Runs the benches: npm run bench [-- --short] [NAME ...]. Figures go to standard output, and as JSON to test/bench/results.
 // The exit code is 1 if a stated goal is missed by a full run, or if a bench could not be run at all.
 import { parseArgs } from "node:util";
+import { cancel } from "./cancel.bench.ts";
 import { download } from "./download.bench.ts";
 import { memory } from "./memory.bench.ts";
 import { type Bench, keep, machine, show } from "./report.ts";
@@ -9,7 +10,7 @@ import { status } from "./status.bench.ts";
 import { unary } from "./unary.bench.ts";
 import { upload } from "./upload.bench.ts";
 
-const BENCHES: readonly Bench[] = [upload, download, unary, status, solves, memory];
+const BENCHES: readonly Bench[] = [upload, download, unary, status, solves, cancel, memory];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
