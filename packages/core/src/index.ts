@@ -1,4 +1,5 @@
 // The public face of @sortie/core: the rules of jobs, uploads, downloads and feeds, and the ports they stand on.
+export * from "./at-once.ts";
 export * from "./attempts.ts";
 export * from "./context.ts";
 export * from "./downloads.ts";

@@ -1,4 +1,5 @@
 // A job's input arrays: where they lie and how a worker gets them, each into one preallocated buffer.
+import { forEachAtOnce } from "./at-once.ts";
 import type { WorkerContext } from "./context.ts";
 import { DomainError } from "./errors.ts";
 import type { JobInput, StoredArray } from "./job.ts";
@@ -66,9 +67,11 @@ export async function loadArrays(
     const end = start + piece.count * piece.elementBytes;
     filled.set(piece.name, end);
     const target = arrays.get(piece.name) as Uint8Array<ArrayBuffer>;
-    return () => context.blobs.readInto(piece.blob, piece.byteOffset, target.subarray(start, end), options);
+    return { piece, target: target.subarray(start, end) };
   });
-  await inParallel(reads, PARALLEL_READS);
+  await forEachAtOnce(reads, PARALLEL_READS, options?.signal, ({ piece, target }, signal) =>
+    context.blobs.readInto(piece.blob, piece.byteOffset, target, { signal }),
+  );
   return arrays;
 }
 
@@ -83,24 +86,4 @@ async function storedChunks(table: Table, uploadId: string, options?: CallOption
     blob,
     byteOffset: 0,
   }));
-}
-
-/** Runs the tasks, at most `width` at a time; the first failure stops new ones and is thrown when the running have ended. */
-async function inParallel(tasks: readonly (() => Promise<void>)[], width: number): Promise<void> {
-  let next = 0;
-  let failed = false;
-  const lane = async () => {
-    while (next < tasks.length && !failed) {
-      const task = tasks[next++];
-      try {
-        await task?.();
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const results = await Promise.allSettled(Array.from({ length: Math.min(width, tasks.length) }, lane));
-  const fault = results.find((result) => result.status === "rejected");
-  if (fault) throw fault.reason;
 }

@@ -16,6 +16,7 @@ import {
   checkChange,
   checkKey,
   DomainError,
+  forEachAtOnce,
   type IndexName,
   type Key,
   type Page,
@@ -35,7 +36,7 @@ import {
 import { type Item, rowOf } from "./dynamo-items.ts";
 import { ATTRIBUTE_PREFIX, INDEX_KEYS, MARKS } from "./dynamo-schema.ts";
 import { attemptsOf, awsFault, nameOf } from "./faults.ts";
-import { forEachAtOnce, sleep } from "./waiting.ts";
+import { sleep } from "./waiting.ts";
 
 /** One attempt of one request, in milliseconds. Items are small, answers come in tens of milliseconds. */
 const REQUEST_MS = 5_000;

@@ -22,11 +22,12 @@ import {
   checkBlobKey,
   checkBlobPrefix,
   DomainError,
+  forEachAtOnce,
 } from "@sortie/core";
 import { bytesOf, digestsOf, joined, piecesOf } from "./byte-parts.ts";
 import { type AwsOptions, clientSettings } from "./client-settings.ts";
 import { awsFault, nameOf, statusOf } from "./faults.ts";
-import { forEachAtOnce, sleep } from "./waiting.ts";
+import { sleep } from "./waiting.ts";
 
 /** One attempt of one request until its answer begins, in milliseconds: 8 MiB at 2.3 Mbit/s. */
 const REQUEST_MS = 30_000;

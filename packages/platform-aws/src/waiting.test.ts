@@ -1,6 +1,8 @@
 // Many things at once, and how they end.
+
+import { forEachAtOnce } from "@sortie/core";
 import { describe, expect, it } from "vitest";
-import { forEachAtOnce, sleep } from "./waiting.ts";
+import { sleep } from "./waiting.ts";
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 

@@ -122,7 +122,6 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
 
     async sendArrayChunk(request: { uploadId: string; chunk?: ArrayChunk | undefined }, call: Call) {
       const { uploadId, chunk } = request;
-      await getUpload(context, call.caller, uploadId, call);
       try {
         const field = addressedField(chunk);
         const chunksReceived = await putChunk(
@@ -142,8 +141,11 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
         if (chunk) giveBackMemory(chunk.data);
         return { uploadId, chunksReceived: BigInt(chunksReceived) };
       } catch (error) {
-        // Any chunk that names a known upload keeps it alive, refused or not.
-        if (error instanceof DomainError) await touchUpload(context, uploadId);
+        if (error instanceof DomainError) {
+          // Whatever else is wrong with a chunk, an unknown upload comes first; a known one is kept alive by the try.
+          await getUpload(context, call.caller, uploadId, call);
+          await touchUpload(context, uploadId);
+        }
         throw error;
       }
     },
