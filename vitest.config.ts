@@ -23,7 +23,7 @@ export default defineConfig({
   test: {
     execArgv: ["--conditions=sortie-source", "--no-warnings=ExperimentalWarning"],
     projects: [
-      project("unit", ["packages/*/src/**/*.test.ts", "test/*.test.ts"], {
+      project("unit", ["packages/*/src/**/*.test.ts", "functions/**/*.test.ts", "test/*.test.ts"], {
         exclude: ["**/*.fuzz.test.ts", "**/node_modules/**"],
       }),
       project("contract", ["test/contract/**/*.test.ts"]),

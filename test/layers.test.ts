@@ -12,12 +12,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   core: [],
   solve: [],
+  pipeline: ["wire"],
   client: ["wire"],
   "platform-local": ["core"],
   "platform-aws": ["core"],
   rpc: ["wire", "core", "solve"],
-  worker: ["wire", "core", "solve", "platform-local"],
-  server: ["wire", "core", "solve", "platform-local", "rpc", "worker"],
+  inbox: ["wire", "core", "solve", "rpc"],
+  worker: ["wire", "core", "solve", "platform-local", "platform-aws"],
+  server: ["wire", "core", "solve", "platform-local", "rpc", "worker", "inbox"],
   cli: ["wire", "solve", "client", "server"],
 };
 
