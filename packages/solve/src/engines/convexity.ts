@@ -15,25 +15,73 @@ const entryLimit = 1e8;
 /** Added to the unit diagonal of the scaled matrix, so that rounding does not make a singular matrix indefinite. */
 const shift = 1e-9;
 
+/** A square root F of a positive semidefinite matrix: FᵀF. One row of F per square, in compressed rows. */
+export interface SquareRoot {
+  readonly starts: Int32Array;
+  readonly indices: Int32Array;
+  readonly values: Float64Array;
+}
+
+/** LDLᵀ of S·H·S + shift·I, where S scales H to a unit diagonal (0 where H has a zero there). L without its diagonal. */
+interface Factorization {
+  readonly scale: Float64Array;
+  readonly pivots: Float64Array;
+  readonly starts: Int32Array;
+  readonly indices: Int32Array;
+  readonly values: Float64Array;
+}
+
 /**
- * Whether sign·H is positive semidefinite, by a sparse LDLᵀ factorization of H scaled to a unit diagonal.
+ * Whether sign·H is positive semidefinite.
  * @returns "unknown" when the factorization would be too large
- * @see Davis, Direct Methods for Sparse Linear Systems, ch. 4 (elimination tree, up-looking factorization)
  */
 export function isPositiveSemidefinite(h: LowerTriangle, sign: 1 | -1): boolean | "unknown" {
+  const found = factorize(h, sign);
+  return found === "unknown" ? found : found !== "indefinite";
+}
+
+/** F with sign·H = FᵀF up to rounding; undefined if there is none, or if it would be too large. */
+export function squareRoot(h: LowerTriangle, sign: 1 | -1): SquareRoot | undefined {
+  const found = factorize(h, sign);
+  if (typeof found === "string") return undefined;
+  const { scale, pivots } = found;
+  const starts: number[] = [0];
+  const indices: number[] = [];
+  const values: number[] = [];
+  for (let k = 0; k < h.dimension; k++) {
+    // What the shift alone made positive is zero.
+    if (scale[k] === 0 || pivots[k]! <= 10 * shift) continue;
+    const root = Math.sqrt(pivots[k]!);
+    indices.push(k);
+    values.push(root / scale[k]!);
+    for (let p = found.starts[k]!; p < found.starts[k + 1]!; p++) {
+      const i = found.indices[p]!;
+      indices.push(i);
+      values.push((root * found.values[p]!) / scale[i]!);
+    }
+    starts.push(indices.length);
+  }
+  return { starts: Int32Array.from(starts), indices: Int32Array.from(indices), values: Float64Array.from(values) };
+}
+
+/**
+ * A sparse LDLᵀ factorization of sign·H scaled to a unit diagonal.
+ * @see Davis, Direct Methods for Sparse Linear Systems, ch. 4 (elimination tree, up-looking factorization)
+ */
+function factorize(h: LowerTriangle, sign: 1 | -1): Factorization | "indefinite" | "unknown" {
   const n = h.dimension;
   const scale = new Float64Array(n);
   for (let j = 0; j < n; j++) {
     const first = h.starts[j]!;
     const onDiagonal = first < h.starts[j + 1]! && h.indices[first] === j;
     const diagonal = onDiagonal ? sign * h.values[first]! : 0;
-    if (diagonal < 0) return false;
+    if (diagonal < 0) return "indefinite";
     scale[j] = diagonal === 0 ? 0 : 1 / Math.sqrt(diagonal);
   }
   // A zero on the diagonal of a positive semidefinite matrix means a zero row and column.
   for (let j = 0; j < n; j++) {
     for (let k = h.starts[j]!; k < h.starts[j + 1]!; k++) {
-      if (h.values[k] !== 0 && (scale[j] === 0 || scale[h.indices[k]!] === 0)) return false;
+      if (h.values[k] !== 0 && (scale[j] === 0 || scale[h.indices[k]!] === 0)) return "indefinite";
     }
   }
 
@@ -92,10 +140,10 @@ export function isPositiveSemidefinite(h: LowerTriangle, sign: 1 | -1): boolean 
       lValues[end] = l;
       filled[i] = filled[i]! + 1;
     }
-    if (!(pivot > 0)) return false;
+    if (!(pivot > 0)) return "indefinite";
     pivots[k] = pivot;
   }
-  return true;
+  return { scale, pivots, starts: lStarts, indices: lIndices, values: lValues };
 }
 
 /** The strictly lower entries by row: for row k, its columns j < k. */

@@ -1,18 +1,31 @@
 // A convex QP on a loaded HiGHS. Its active-set method is quick, but it cycles on some degenerate models and calls some
-// unbounded ones optimal; then linear programs decide feasibility and boundedness, and proximal steps find the optimum.
+// unbounded ones optimal; then linear programs decide feasibility and boundedness, and find the optimum by tangents.
 import type { HighsCallbackMap, Model } from "highs";
 import { acceptedViolation, measurePrimal, reducedCosts } from "../check.ts";
-import type { LpSolution } from "../engine.ts";
+import type { LpSolution, LpTermination } from "../engine.ts";
 import type { Problem } from "../problem.ts";
 import { numberOf } from "../settings.ts";
-import { isPositiveSemidefinite, type LowerTriangle } from "./convexity.ts";
+import { isPositiveSemidefinite, type LowerTriangle, type SquareRoot, squareRoot } from "./convexity.ts";
 import { lpOptions } from "./highs-options.ts";
 import { Stop } from "./highs-protocol.ts";
-import { discard, load, lpArrays, run, type SolveContext, statusName } from "./highs-run.ts";
+import {
+  ActiveSetBroke,
+  Cancelled,
+  discard,
+  load,
+  lpArrays,
+  run,
+  type SolveContext,
+  statusName,
+  withoutNegativeZeros,
+} from "./highs-run.ts";
 import { type LpAnswer, type LpEffort, lpAnswer, lpWithout } from "./lp-outcome.ts";
 
-/** Proximal steps after which a model counts as too hard. */
-const longestProximalRun = 200;
+/** Rounds of tangents after which a model counts as too hard. */
+const mostTangentRounds = 200;
+
+/** The tangents end at an optimum only as sharp as the linear programs are solved. */
+const sharp = 1e-9;
 
 /** Solves min or max c·x + ½ xᵀHx with H = Q + Qᵀ. A model that is not convex ends as a numerical error. */
 export function solveQp(context: SolveContext, hessian: LowerTriangle): LpSolution {
@@ -24,25 +37,35 @@ export function solveQp(context: SolveContext, hessian: LowerTriangle): LpSoluti
       "Warning: the Hessian is too large to be checked; if the objective is not convex, the answer is a local one",
     );
   }
+  const feasible = feasiblePoint(context);
+  if (!(feasible instanceof Float64Array)) return feasible;
+  if (isUnbounded(context, hessian)) return lpWithout(context, "unbounded", "");
+  if (context.withoutActiveSet) return tangents(context, hessian, feasible);
+  const direct = activeSet(context, hessian);
+  const claims: readonly LpTermination[] = ["numerical-error", "primal-infeasible", "dual-infeasible"];
+  if (!claims.includes(direct.termination)) return direct;
+  if (direct.message !== "") outlets.log(direct.message);
+  const reached =
+    direct.primal.length > 0 && measurePrimal(problem, direct.primal, false).scaledViolation < acceptedViolation;
+  return tangents(context, hessian, reached ? direct.primal : feasible);
+}
+
+function activeSet(context: SolveContext, hessian: LowerTriangle): LpSolution {
+  const { problem } = context;
   const model = load(context, hessian, { kind: "lp", feasibilityOnly: false });
   // Without rows HiGHS's method stops at points that are not optimal; a row without bounds cures it.
   if (problem.rows === 0) model.addRow(-Infinity, Infinity, { indices: [0], values: [1] });
   try {
-    const direct = activeSet(context, model);
-    if (direct.termination !== "numerical-error") return direct;
-    outlets.log(direct.message);
-    const feasible = feasiblePoint(context);
-    if (!(feasible instanceof Float64Array)) return feasible;
-    if (isUnbounded(context, hessian)) return lpWithout(context, "unbounded", "");
-    const reached =
-      direct.primal.length > 0 && measurePrimal(problem, direct.primal, false).scaledViolation < acceptedViolation;
-    return proximal(context, model, hessian, reached ? direct.primal : feasible);
+    return runActiveSet(context, model);
+  } catch (error) {
+    if (error instanceof Cancelled) throw error;
+    throw new ActiveSetBroke(error instanceof Error ? error.message : String(error));
   } finally {
     discard(model);
   }
 }
 
-function activeSet(context: SolveContext, model: Model): LpSolution {
+function runActiveSet(context: SolveContext, model: Model): LpSolution {
   const { problem, settings, highs } = context;
   const is = highs.constants.modelStatus;
   const limit = numberOf(settings, "iteration_limit");
@@ -144,65 +167,162 @@ function isUnbounded(context: SolveContext, hessian: LowerTriangle): boolean {
 }
 
 /**
- * Proximal points: each step optimizes f plus the penalty ½ρ‖x − x_k‖², which is strictly convex and behaves; the steps
- * end at an optimum of f, where the penalty has no gradient left and the duals of the step are those of f.
- * @see Rockafellar, Monotone operators and the proximal point algorithm, SIAM J. Control Optim. 14 (1976)
+ * Tangents: with sign·H = FᵀF the objective is sign·c·x + ½ Σ y_k² for y = F x, a sum of parabolas of one variable each.
+ * Linear programs that bound each parabola by its tangents at the points found so far come as near to it as wanted, and
+ * the duals of their rows to those of the problem. Near a point a parabola and its tangent differ by less than the
+ * simplex method's tolerance, so the search goes on in ever smaller units around the point it has reached.
+ * @see Kelley, The cutting-plane method for solving convex programs, J. SIAM 8 (1960)
  */
-function proximal(context: SolveContext, model: Model, hessian: LowerTriangle, start: Float64Array): LpSolution {
-  const { problem, highs, settings } = context;
-  const is = highs.constants.modelStatus;
-  const sign = problem.maximize ? -1 : 1;
-  const { columns } = problem;
-  let penalty = 0.01;
-  for (let j = 0; j < hessian.values.length; j++) penalty = Math.max(penalty, 0.01 * Math.abs(hessian.values[j]!));
-  let at = start;
-  let iterations = 0;
-  let last = lpWithout(context, "numerical-error", "Proximal steps found no optimum.");
-  for (let step = 0; step < longestProximalRun; step++) {
-    model.clearSolver();
-    model.passHessian({ format: "triangular", ...withDiagonal(hessian, sign * penalty) });
-    const costs = problem.objective.map((cost, j) => cost - sign * penalty * at[j]!);
-    model.changeColsCost({ kind: "range", from: 0, to: columns - 1 }, costs);
-    const options = {
-      ...lpOptions(settings, "choose"),
-      qp_iteration_limit: patienceOf(problem),
-      qp_regularization_value: 0,
-    };
-    const status = run(context, model, options, {});
-    if (status === is.timeLimit || status === is.interrupted) return lpWithout(context, "time-limit", "");
-    if (status !== is.optimal) {
-      // A stronger penalty makes the step easier and shorter.
-      penalty *= 10;
-      continue;
-    }
-    const answer = qpArrays(context, model);
-    iterations += effortOf(model).iterations;
-    last = lpAnswer(context, "optimal", answer, { method: "quadratic", iterations });
-    if (last.termination === "optimal") return last;
-    at = answer.primal;
-    penalty /= 2;
+function tangents(context: SolveContext, hessian: LowerTriangle, start: Float64Array): LpSolution {
+  const root = squareRoot(hessian, context.problem.maximize ? -1 : 1);
+  let last = lpWithout(context, "numerical-error", "No method found an optimum.");
+  if (root === undefined) return last;
+  for (const unit of [1, 1e-3, 1e-6]) {
+    const found = tangentsAround(context, root, last.primal.length > 0 ? last.primal : start, unit, last.iterations);
+    if (found === undefined) return last;
+    if (found.termination !== "numerical-error") return found;
+    last = found;
   }
   return last;
 }
 
-/** H plus a multiple of the identity. */
-function withDiagonal(h: LowerTriangle, value: number): LowerTriangle {
-  const n = h.dimension;
-  const starts = new Int32Array(n + 1);
-  const indices: number[] = [];
-  const values: number[] = [];
-  for (let j = 0; j < n; j++) {
-    const first = h.starts[j]!;
-    const own = first < h.starts[j + 1]! && h.indices[first] === j;
-    indices.push(j);
-    values.push(value + (own ? h.values[first]! : 0));
-    for (let k = own ? first + 1 : first; k < h.starts[j + 1]!; k++) {
-      indices.push(h.indices[k]!);
-      values.push(h.values[k]!);
-    }
-    starts[j + 1] = indices.length;
+/**
+ * The search for z, where x = center + unit·z: min (sign/unit)·∇f(center)·z + ½‖F z‖², that is the change of the
+ * objective over unit².
+ */
+function tangentsAround(
+  context: SolveContext,
+  root: SquareRoot,
+  center: Float64Array,
+  unit: number,
+  earlier: number,
+): LpSolution | undefined {
+  const { problem, highs } = context;
+  const { rows, columns, matrix } = problem;
+  const is = highs.constants.modelStatus;
+  const sign = problem.maximize ? -1 : 1;
+  const squares = root.starts.length - 1;
+  const width = columns + 2 * squares;
+  // Columns: z, then y, then t ≥ ½ y².
+  const y = (k: number): number => columns + k;
+  const t = (k: number): number => columns + squares + k;
+
+  const gradient = reducedCosts({ ...problem, objectiveScaling: 1 }, center, new Float64Array(rows));
+  const colCost = new Float64Array(width).fill(1, t(0));
+  const colLower = new Float64Array(width).fill(-Infinity, y(0), t(0));
+  const colUpper = new Float64Array(width).fill(Infinity);
+  for (let j = 0; j < columns; j++) {
+    colCost[j] = (sign * gradient[j]!) / unit;
+    colLower[j] = (problem.variableLower[j]! - center[j]!) / unit;
+    colUpper[j] = (problem.variableUpper[j]! - center[j]!) / unit;
   }
-  return { dimension: n, starts, indices: Int32Array.from(indices), values: Float64Array.from(values) };
+  const rowLower = new Float64Array(rows + squares);
+  const rowUpper = new Float64Array(rows + squares);
+  for (let i = 0; i < rows; i++) {
+    let activity = 0;
+    for (let p = matrix.offsets[i]!; p < matrix.offsets[i + 1]!; p++) {
+      activity += matrix.values[p]! * center[matrix.indices[p]!]!;
+    }
+    rowLower[i] = (problem.rowLower[i]! - activity) / unit;
+    rowUpper[i] = (problem.rowUpper[i]! - activity) / unit;
+  }
+  // Rows: those of the problem, then F z − y = 0.
+  const entries = matrix.values.length;
+  const starts = new Int32Array(rows + squares + 1);
+  starts.set(matrix.offsets);
+  const indices = new Int32Array(entries + root.indices.length + squares);
+  indices.set(matrix.indices);
+  const values = new Float64Array(indices.length);
+  values.set(matrix.values);
+  let at = entries;
+  for (let k = 0; k < squares; k++) {
+    for (let p = root.starts[k]!; p < root.starts[k + 1]!; p++) {
+      indices[at] = root.indices[p]!;
+      values[at++] = root.values[p]!;
+    }
+    indices[at] = y(k);
+    values[at++] = -1;
+    starts[rows + k + 1] = at;
+  }
+  const model = highs.createModel({
+    numCols: width,
+    numRows: rows + squares,
+    sense: highs.constants.objectiveSense.minimize,
+    colCost,
+    colLower,
+    colUpper,
+    rowLower,
+    rowUpper,
+    matrix: { format: "csr", numRows: rows + squares, numCols: width, starts, indices, values },
+  });
+  try {
+    let last: LpSolution | undefined;
+    let iterations = earlier;
+    // Far out, where no tangent is yet, nothing holds y: it stays within a reach that grows as needed.
+    let reach = 1;
+    for (let round = 0; round < mostTangentRounds; round++) {
+      if (squares > 0) {
+        const to = new Float64Array(squares).fill(reach);
+        model.changeColsBounds(
+          { kind: "range", from: y(0), to: y(squares - 1) },
+          to.map((bound) => -bound),
+          to,
+        );
+      }
+      let status = runExactly(context, model);
+      if (status === is.unbounded || status === is.unboundedOrInfeasible) {
+        // Along a direction that changes nothing, rounding made the objective fall: a box ends it.
+        const box = 100 * reach;
+        const low = colLower.subarray(0, columns).map((bound) => Math.max(bound, -box));
+        const high = colUpper.subarray(0, columns).map((bound) => Math.min(bound, box));
+        model.changeColsBounds({ kind: "range", from: 0, to: columns - 1 }, low, high);
+        status = runExactly(context, model);
+      }
+      if (status === is.timeLimit || status === is.interrupted) return lpWithout(context, "time-limit", "");
+      if (status !== is.optimal) return last;
+      iterations += Math.max(0, Number(model.info.get("simplex_iteration_count")));
+      const { colValue, rowDual } = model.getSolution();
+      const primal = withoutNegativeZeros(center.map((value, j) => value + unit * colValue[j]!));
+      const scaling = sign * unit * problem.objectiveScaling;
+      const dual = withoutNegativeZeros(rowDual.slice(0, rows).map((value) => value * scaling));
+      const answer = { primal, dual, reducedCost: reducedCosts(problem, primal, dual) };
+      last = lpAnswer(context, "optimal", answer, { method: "quadratic", iterations });
+      if (last.termination === "optimal") return last;
+      let changed = false;
+      for (let k = 0; k < squares; k++) {
+        const point = colValue[y(k)]!;
+        if (0.5 * point * point - colValue[t(k)]! <= sharp) continue;
+        model.addRow(-0.5 * point * point, Infinity, { indices: [t(k), y(k)], values: [1, -point] });
+        changed = true;
+      }
+      if (colValue.subarray(y(0), t(0)).some((value) => Math.abs(value) > 0.99 * reach)) {
+        reach *= 10;
+        changed = true;
+      }
+      if (!changed) return last;
+    }
+    return last;
+  } finally {
+    discard(model);
+  }
+}
+
+/** Solves a linear program sharply. HiGHS's methods fail on different models, so each has its turn. */
+function runExactly(context: SolveContext, model: Model): ReturnType<typeof run> {
+  const is = context.highs.constants.modelStatus;
+  const tolerances = { primal_feasibility_tolerance: sharp, dual_feasibility_tolerance: sharp };
+  const ways = [
+    { solver: "simplex", presolve: "off" },
+    { solver: "ipm", presolve: "off" },
+    { solver: "choose", presolve: "on" },
+  ] as const;
+  let status: ReturnType<typeof run> = is.notSet;
+  for (const way of ways) {
+    status = run(context, model, { ...way, ...tolerances }, stopping(context));
+    if (status === is.optimal || status === is.timeLimit || status === is.interrupted) break;
+    model.clearSolver();
+  }
+  return status;
 }
 
 /** All of H by rows. */

@@ -23,6 +23,13 @@ export interface SolveTask {
   readonly problem: Problem;
   readonly kind: ProblemKind;
   readonly settings: SolveSettings;
+  /** The active-set method broke a solver on this model before. */
+  readonly withoutActiveSet?: boolean | undefined;
+}
+
+/** Thrown out of a QP whose active-set method broke the solver: another one can go on without that method. */
+export class ActiveSetBroke extends Error {
+  override readonly name = "ActiveSetBroke";
 }
 
 /** Thrown out of a solve that was told to stop. */

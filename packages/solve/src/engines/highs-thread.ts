@@ -1,12 +1,12 @@
 // The thread that HiGHS runs in: it loads the solver, then takes one order after the other.
 import { parentPort, workerData } from "node:worker_threads";
 import highsLoader from "highs";
-import { EngineError } from "../engine.ts";
+import { EngineError, type Solution } from "../engine.ts";
 import { ValidationError } from "../problem.ts";
 import { defaultSettings } from "../settings.ts";
 import { VariableFault } from "./highs-model.ts";
 import type { SolveOrder, ThreadData, ThreadMessage } from "./highs-protocol.ts";
-import { Cancelled, type HighsLog, type Outlets } from "./highs-run.ts";
+import { ActiveSetBroke, Cancelled, type HighsLog, type Outlets } from "./highs-run.ts";
 import { solveWithHighs } from "./highs-solve.ts";
 import { warmUpProblem } from "./warm-up.ts";
 
@@ -15,17 +15,18 @@ const log: HighsLog = { sink: undefined };
 const print = (line: string): void => log.sink?.(line);
 // The package's types describe its CommonJS form, where the loader is a property; the ES module's default is the loader.
 const loadHighs = highsLoader as unknown as typeof highsLoader.default;
-const highs = await loadHighs({ wasmModule: (workerData as ThreadData).module, print, printErr: print });
+const load = () => loadHighs({ wasmModule: (workerData as ThreadData).module, print, printErr: print });
+let highs = await load();
 
 const nowhere: Outlets = { log() {}, incumbent() {}, progress() {}, stop: () => 0 };
 for (const kind of ["lp", "mip"] as const) {
   // The first solve of each kind compiles the code that it runs through.
   solveWithHighs(highs, log, { problem: warmUpProblem(kind), kind, settings: defaultSettings(kind) }, nowhere);
 }
-port.on("message", (order: SolveOrder) => send(answer(order)));
+port.on("message", async (order: SolveOrder) => send(await answer(order)));
 send({ type: "ready" });
 
-function answer(order: SolveOrder): ThreadMessage {
+async function answer(order: SolveOrder): Promise<ThreadMessage> {
   const stop = new Int32Array(order.stop);
   const outlets: Outlets = {
     log: (line) => send({ type: "log", line }),
@@ -34,7 +35,7 @@ function answer(order: SolveOrder): ThreadMessage {
     stop: () => Atomics.load(stop, 0),
   };
   try {
-    const solution = solveWithHighs(highs, log, order, outlets);
+    const solution = await solve(order, outlets);
     return { type: "solved", solution, memoryBytes: highs.memoryBytes };
   } catch (error) {
     const { memoryBytes } = highs;
@@ -47,6 +48,17 @@ function answer(order: SolveOrder): ThreadMessage {
     // The loader adds advice for those who compile it.
     const text = (error instanceof Error ? error.message : String(error)).replace(/ Build with -s.*$/, "");
     return { type: "broken", text, memoryBytes };
+  }
+}
+
+async function solve(order: SolveOrder, outlets: Outlets): Promise<Solution> {
+  try {
+    return solveWithHighs(highs, log, order, outlets);
+  } catch (error) {
+    if (!(error instanceof ActiveSetBroke)) throw error;
+    outlets.log(`HiGHS broke in its active-set method (${error.message}); a new one goes on without that method`);
+    highs = await load();
+    return solveWithHighs(highs, log, { ...order, withoutActiveSet: true }, outlets);
   }
 }
 
