@@ -1,6 +1,5 @@
 // The compiled schema against the two wire tables of the original, field by field.
-import { type DescField, type DescFile, type DescMessage, ScalarType } from "@bufbuild/protobuf";
-import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
+import type { DescFile } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { file_cuopt_remote_common } from "./gen/cuopt/remote/common_pb.js";
 import { file_cuopt_remote_problem } from "./gen/cuopt/remote/problem_pb.js";
@@ -8,7 +7,8 @@ import { file_cuopt_remote_routing } from "./gen/cuopt/remote/routing_pb.js";
 import { file_cuopt_remote_service } from "./gen/cuopt/remote/service_pb.js";
 import { file_cuopt_remote_settings } from "./gen/cuopt/remote/settings_pb.js";
 import { file_cuopt_remote_solution } from "./gen/cuopt/remote/solution_pb.js";
-import { type FieldFact, factToText, readSource, readTable, specFolder, type WireTable } from "./testing/tables.ts";
+import { collect } from "./testing/schema.ts";
+import { type FieldFact, factToText, readSource, readTable, specFolder } from "./testing/tables.ts";
 
 const files: readonly DescFile[] = [
   file_cuopt_remote_common,
@@ -18,69 +18,6 @@ const files: readonly DescFile[] = [
   file_cuopt_remote_settings,
   file_cuopt_remote_solution,
 ];
-const PACKAGE = "cuopt.remote.";
-const local = (typeName: string) => typeName.slice(PACKAGE.length);
-
-function factOf(field: DescField): FieldFact {
-  const presence = field.presence === FeatureSet_FieldPresence.EXPLICIT;
-  const list = field.fieldKind === "list";
-  return {
-    number: field.number,
-    name: field.name,
-    type: typeOf(field),
-    label:
-      field.fieldKind === "map"
-        ? "map"
-        : list
-          ? "repeated"
-          : presence && field.fieldKind !== "message" && field.oneof === undefined
-            ? "optional"
-            : "none",
-    packed: list && field.packed,
-    oneof: field.oneof?.name ?? null,
-  };
-}
-
-function typeOf(field: DescField): string {
-  const scalar = (type: ScalarType) => ScalarType[type]!.toLowerCase();
-  if (field.fieldKind === "map") return `map<${scalar(field.mapKey)},${scalar(field.scalar!)}>`;
-  if (field.message) return local(field.message.typeName);
-  if (field.enum) return local(field.enum.typeName);
-  return scalar(field.scalar!);
-}
-
-function collect(): WireTable {
-  const messages: Record<string, FieldFact[]> = {};
-  const enums: Record<string, Record<string, number>> = {};
-  const services: Record<string, Record<string, [string, string, boolean, boolean]>> = {};
-  const addMessage = (message: DescMessage) => {
-    messages[local(message.typeName)] = message.fields.map(factOf).sort((a, b) => a.number - b.number);
-    for (const nested of message.nestedMessages) addMessage(nested);
-    for (const nested of message.nestedEnums) {
-      enums[local(nested.typeName)] = Object.fromEntries(nested.values.map((value) => [value.name, value.number]));
-    }
-  };
-  for (const file of files) {
-    for (const message of file.messages) addMessage(message);
-    for (const { typeName, values } of file.enums) {
-      enums[local(typeName)] = Object.fromEntries(values.map((value) => [value.name, value.number]));
-    }
-    for (const service of file.services) {
-      const rpcs: Record<string, [string, string, boolean, boolean]> = {};
-      for (const { name, input, output, methodKind } of service.methods) {
-        rpcs[name] = [
-          local(input.typeName),
-          local(output.typeName),
-          methodKind === "server_streaming" || methodKind === "bidi_streaming",
-          methodKind === "client_streaming" || methodKind === "bidi_streaming",
-        ];
-      }
-      services[service.name] = rpcs;
-    }
-  }
-  return { messages, enums, services };
-}
-
 // Where this schema departs from the newer table, on purpose. Nothing else may differ.
 /** Scalars that have no presence there and have it here, so that an explicit zero can be told from an absent value. */
 const ADDED_PRESENCE = {
@@ -95,12 +32,12 @@ const ADDED_FIELDS = {
 /** Fields whose declared type changed after 26.04 (same bytes). */
 const CHANGED_TYPES = new Map([["ArrayChunk.field_id", ["ArrayFieldId", "int32"]]]);
 
-const ours = collect();
+const ours = collect(files, "cuopt.remote.");
 const texts = (facts: readonly FieldFact[]) => facts.map(factToText);
 
 describe("the compiled schema", () => {
-  const next = readTable("next");
-  const first = readTable("26.04");
+  const next = readTable("cuopt-wire-next");
+  const first = readTable("cuopt-wire-26.04");
 
   it("has exactly the messages, enums and RPCs of the newer table", () => {
     expect(Object.keys(ours.messages).sort()).toEqual(Object.keys(next.messages).sort());
@@ -157,8 +94,10 @@ const folder = specFolder();
 if (folder !== undefined) {
   describe("the copies of the wire tables", () => {
     it.each([
-      ["26.04", "cuopt-wire.json"],
-      ["next", "cuopt-wire-next.json"],
+      ["cuopt-wire-26.04", "cuopt-wire.json"],
+      ["cuopt-wire-next", "cuopt-wire-next.json"],
+      ["cuvis-wire", "cuvis-wire.json"],
+      ["cuvis-wire-legacy", "cuvis-wire-legacy.json"],
     ] as const)("%s states the facts of %s", (name, file) => {
       expect(readTable(name)).toEqual(readSource(folder, file));
     });

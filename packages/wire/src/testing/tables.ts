@@ -33,9 +33,11 @@ function factFromText(text: string): FieldFact {
   return { number: Number(number), label: label!, type: type!, name: name!, packed: tail.includes("packed"), oneof };
 }
 
-/** A table of testdata/: `26.04` or `next`. */
-export function readTable(name: "26.04" | "next"): WireTable {
-  const path = fileURLToPath(new URL(`../../testdata/cuopt-wire-${name}.json`, import.meta.url));
+/** A table of testdata/. */
+export function readTable(
+  name: "cuopt-wire-26.04" | "cuopt-wire-next" | "cuvis-wire" | "cuvis-wire-legacy",
+): WireTable {
+  const path = fileURLToPath(new URL(`../../testdata/${name}.json`, import.meta.url));
   const { messages, enums, services } = JSON.parse(readFileSync(path, "utf8")) as {
     messages: Record<string, string[]>;
     enums: WireTable["enums"];
