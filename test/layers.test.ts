@@ -13,14 +13,16 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
   solve: [],
   pipeline: ["wire"],
+  sessions: ["core", "pipeline"],
   client: ["wire"],
   "platform-local": ["core"],
   "platform-aws": ["core"],
-  rpc: ["wire", "core", "solve"],
+  rpc: ["wire", "core", "solve", "pipeline", "sessions"],
+  webhooks: ["core"],
   inbox: ["wire", "core", "solve", "rpc"],
-  worker: ["wire", "core", "solve", "platform-local", "platform-aws"],
-  server: ["wire", "core", "solve", "platform-local", "rpc", "worker", "inbox"],
-  cli: ["wire", "solve", "client", "server"],
+  worker: ["wire", "core", "solve", "pipeline", "sessions", "platform-local", "platform-aws"],
+  server: ["wire", "core", "solve", "pipeline", "sessions", "platform-local", "rpc", "worker", "inbox", "webhooks"],
+  cli: ["wire", "solve", "client", "server", "inbox"],
 };
 
 interface Import {

@@ -82,9 +82,28 @@ describe("Blobs on S3", () => {
     await expect(aws.signedGet(client, bucket, "linked", 0)).rejects.toThrow(/expirySeconds is 0/);
   });
 
+  it.each(["WHEN_SUPPORTED", "WHEN_REQUIRED"] as const)(
+    "a link signs its length and what S3 is to check, and no checksum of the body it has not seen: %s",
+    async (requestChecksumCalculation) => {
+      const signer = new s3.S3Client({ ...identity, requestChecksumCalculation });
+      const any = await aws.signedPut(signer, bucket, "sent", 4, 60);
+      const own = await aws.signedPut(signer, bucket, "sent", 4, 60, "00".repeat(32));
+      signer.destroy();
+      const [anyUrl, ownUrl] = [new URL(any.url), new URL(own.url)];
+      expect(anyUrl.searchParams.get("X-Amz-SignedHeaders")).toBe("content-length;host;if-none-match");
+      expect(any.headers).toEqual({ "content-length": "4", "if-none-match": "*" });
+      expect(ownUrl.searchParams.get("X-Amz-SignedHeaders")).toBe("content-length;host;x-amz-checksum-sha256");
+      expect(own.headers).toEqual({
+        "content-length": "4",
+        "x-amz-checksum-sha256": Buffer.alloc(32).toString("base64"),
+      });
+      for (const { search } of [anyUrl, ownUrl])
+        expect(search).not.toMatch(/checksum-(crc|algorithm)|[?&]x-amz-checksum/);
+    },
+  );
+
   it("a signed link writes a blob of the length it names", async () => {
     const link = await aws.signedPut(client, bucket, "sent", 4, 60);
-    expect(new URL(link.url).searchParams.get("X-Amz-SignedHeaders")).toBe("content-length;host");
     const answer = await fetch(link.url, { method: "PUT", headers: link.headers, body: "four" });
     expect(answer.status).toBe(200);
     await answer.body?.cancel();

@@ -1,5 +1,4 @@
 // The Batch dispatcher keeps the promises of the port, on a stand-in of Batch. Batch keeps its own queue.
-
 import * as aws from "@sortie/platform-aws";
 import { BatchStandIn } from "../aws/batch-stand-in.ts";
 import { describeDispatcher } from "./dispatcher.suite.ts";
@@ -7,9 +6,9 @@ import { describeDispatcher } from "./dispatcher.suite.ts";
 describeDispatcher(
   "Batch",
   async (size) => {
-    const batch = new BatchStandIn(size, 50);
+    const batch = new BatchStandIn("cpu-queue", size, 50);
     const dispatcher = new aws.BatchDispatcher({
-      batch,
+      batch: await batch.open(),
       placements: { cpu: { queue: "cpu-queue", definition: "cpu-worker" } },
     });
     return {
@@ -20,7 +19,7 @@ describeDispatcher(
       workerOf: async (jobId) => batch.workerOf(jobId),
       close: async () => {
         await dispatcher[Symbol.asyncDispose]();
-        batch.close();
+        await batch.close();
       },
     };
   },

@@ -1,5 +1,5 @@
 // Tenants and tokens on a real server process: whoever has no token gets nothing, and to whoever has one the ids of another
-// tenant are ids that nobody was given. The walk covers every call of both services; a new call fails it until it is added.
+// tenant are ids that nobody was given. The walk covers every call of each service; a new call fails it until it is added.
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,10 +15,12 @@ import {
   ResponseStatus,
   ResultFieldId,
   reflectionV1,
+  TransferService,
 } from "@sortie/wire";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createAuthority } from "../../packages/server/src/testing/certificates.ts";
-import { openSession, Server, spawnSortie, until } from "../conformance/harness.ts";
+import { EmbeddedServer as Server } from "../conformance/embedded-server.ts";
+import { openSession, spawnSortie, until } from "../conformance/harness.ts";
 import { chunkOf, chunksOf, longMip, type Model, tinyLp } from "../conformance/models.ts";
 import { refused, Session, submissionOf, UNKNOWN_ID } from "../conformance/session.ts";
 
@@ -98,7 +100,7 @@ interface Ids {
   readonly downloadId: string;
 }
 
-/** Every call of both services that speaks of something by its id. */
+/** Every call of the services that speaks of something by its id. */
 const WALK: Readonly<Record<string, (session: Session, ids: Ids) => Promise<unknown>>> = {
   "CuOptRemoteService.SendArrayChunk": ({ rpc }, { uploadId }) =>
     rpc.sendArrayChunk({ uploadId, chunk: chunkOf(tinyLp(), "c", 0, 2) }),
@@ -120,6 +122,12 @@ const WALK: Readonly<Record<string, (session: Session, ids: Ids) => Promise<unkn
   "CuOptRemoteService.StreamLogs": ({ rpc }, { jobId }) => drained(rpc.streamLogs({ jobId })),
   "CuOptRemoteService.GetIncumbents": ({ rpc }, { jobId }) => rpc.getIncumbents({ jobId }),
   "JobService.GetJob": ({ jobs }, { jobId }) => jobs.getJob({ id: jobId }),
+  "TransferService.GetUploadLinks": ({ transfers }, { uploadId }) =>
+    transfers.getUploadLinks({ uploadId, parts: [{ array: "c" }] }),
+  "TransferService.GetUploadState": ({ transfers }, { uploadId }) => transfers.getUploadState({ uploadId }),
+  "TransferService.SubmitUpload": ({ transfers }, { uploadId }) => transfers.submitUpload({ uploadId }),
+  "TransferService.AbortUpload": ({ transfers }, { uploadId }) => transfers.abortUpload({ uploadId }),
+  "TransferService.GetResultLinks": ({ transfers }, { jobId }) => transfers.getResultLinks({ jobId }),
 };
 
 /** Those that speak of nothing by its id. */
@@ -128,6 +136,8 @@ const ANYWHERE: Readonly<Record<string, (session: Session) => Promise<unknown>>>
   "CuOptRemoteService.StartChunkedUpload": ({ rpc }) =>
     rpc.startChunkedUpload({ problemHeader: { header: { version: 1 } } }),
   "JobService.ListJobs": ({ jobs }) => jobs.listJobs({}),
+  "TransferService.CreateUpload": ({ transfers }) =>
+    transfers.createUpload({ problemHeader: { header: { version: 1 } }, arrays: [{ name: "c", elements: 2n }] }),
 };
 
 /** What the caller sees, ids left out. */
@@ -174,8 +184,8 @@ describe("once a token exists", () => {
     );
   });
 
-  it("the walk knows every call of both services", () => {
-    const all = [CuOptRemoteService, JobService].flatMap((service) =>
+  it("the walk knows every call of the services", () => {
+    const all = [CuOptRemoteService, JobService, TransferService].flatMap((service) =>
       service.methods.map((method) => `${service.name}.${method.name}`),
     );
     expect([...Object.keys(WALK), ...Object.keys(ANYWHERE)].sort()).toEqual(all.sort());
@@ -203,7 +213,11 @@ describe("once a token exists", () => {
       const running = await hers.running(longMip(), true);
       const queued = await hers.submit(tinyLp());
       const { downloadId } = await hers.startDownload(done);
-      const uploadId = await hers.startUpload(tinyLp());
+      const { uploadId } = await hers.transfers.createUpload({
+        problemHeader: { header: { version: 1 }, maximize: true },
+        arrays: chunksOf(tinyLp(), 1024).map((chunk) => ({ fieldId: chunk.fieldId!, elements: chunk.totalElements! })),
+      });
+      await hers.transfers.getUploadLinks({ uploadId, parts: [{ array: "c" }] });
       const chunks = chunksOf(tinyLp(), 64);
       await hers.send(uploadId, chunks[0]!);
 

@@ -10,6 +10,11 @@ const COMMANDS: readonly Command[] = [
     summary: "make, list and revoke API tokens",
     load: async () => (await import("./commands/token.ts")).token,
   },
+  {
+    name: "webhook",
+    summary: "show the secret of a tenant's webhooks",
+    load: async () => (await import("./commands/webhook.ts")).webhook,
+  },
 ];
 
 function help(): string {

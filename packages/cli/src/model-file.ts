@@ -1,7 +1,7 @@
 // A model file on its way to the wire.
 import { createReadStream } from "node:fs";
 import type { ProblemMessage } from "@sortie/client";
-import { modelArrays, type Problem, readMps, VariableType } from "@sortie/solve";
+import { type ArrayName, modelArrays, type Problem, problemArrays, readMps, VariableType } from "@sortie/solve";
 import { ArrayFieldId, type NumberArray } from "@sortie/wire";
 
 export interface LoadedModel {
@@ -30,23 +30,10 @@ export function problemMessage(
   settings: Readonly<Record<string, number | boolean>>,
 ): ProblemMessage {
   const arrays = new Map<ArrayFieldId, NumberArray | Uint8Array>();
-  const sources = {
-    aValues: problem.matrix.values,
-    aIndices: problem.matrix.indices,
-    aOffsets: problem.matrix.offsets,
-    c: problem.objective,
-    variableLower: problem.variableLower,
-    variableUpper: problem.variableUpper,
-    rowLower: problem.rowLower,
-    rowUpper: problem.rowUpper,
-    variableTypes: kind === "mip" ? problem.variableTypes : undefined,
-    qValues: problem.quadratic?.values,
-    qIndices: problem.quadratic?.indices,
-    qOffsets: problem.quadratic?.offsets,
-  };
+  const sources = problemArrays(problem, kind);
   // Ids follow the order of the model's arrays, after the two blobs of names.
   for (const [index, name] of Object.keys(modelArrays).entries()) {
-    const array = sources[name as keyof typeof sources];
+    const array = sources[name as ArrayName];
     if (array) arrays.set((index + ArrayFieldId.FIELD_A_VALUES) as ArrayFieldId, array);
   }
   return {

@@ -58,7 +58,7 @@ export interface TransferProgress {
 
 export type SolveResult = DecodedSolution;
 
-interface CallOptions {
+export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -82,7 +82,16 @@ const rawService = withRawMessages(CuOptRemoteService, {
   getIncumbents: { output: true },
 });
 
-const call = ({ signal }: CallOptions): { signal?: AbortSignal } => (signal === undefined ? {} : { signal });
+export const call = ({ signal }: CallOptions): { signal?: AbortSignal } => (signal === undefined ? {} : { signal });
+
+/** A server that ends waits at once is not asked more often than this, in milliseconds. */
+const ASK_AGAIN_MS = 500;
+
+async function pauseAfter(asked: number, { signal }: CallOptions): Promise<void> {
+  const left = ASK_AGAIN_MS - (performance.now() - asked);
+  if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
+  signal?.throwIfAborted();
+}
 
 export class SortieClient {
   readonly #solver: Client<typeof rawService>;
@@ -141,18 +150,35 @@ export class SortieClient {
 
   /** Resolves when the job is completed. @throws JobEndedError if it ends in any other way */
   async wait(jobId: string, options: CallOptions = {}): Promise<void> {
-    const { jobStatus, message } = await this.#solver.waitForCompletion({ jobId }, call(options));
+    const { jobStatus, message } = await this.#waited(jobId, options);
     if (jobStatus === JobStatus.COMPLETED) return;
     if (jobStatus === JobStatus.FAILED) throw new JobEndedError("failed", message);
     if (jobStatus === JobStatus.CANCELLED) throw new JobEndedError("cancelled", message);
     throw new JobEndedError("unknown", message || `the server does not know job ${jobId}`);
   }
 
+  /** Some servers end a wait before the job has ended, with its present state: then it is asked for again. */
+  async #waited(jobId: string, options: CallOptions) {
+    for (;;) {
+      const asked = performance.now();
+      const answer = await this.#solver.waitForCompletion({ jobId }, call(options));
+      const { jobStatus } = answer;
+      if (jobStatus !== JobStatus.QUEUED && jobStatus !== JobStatus.PROCESSING) return answer;
+      await pauseAfter(asked, options);
+    }
+  }
+
   /** The lines of the job's log, from byte `from` on, until the job has ended. */
   async *logs(jobId: string, from = 0, options: CallOptions = {}): AsyncGenerator<string> {
-    for await (const message of this.#solver.streamLogs({ jobId, fromByte: BigInt(from) }, call(options))) {
-      if (message.line !== "") yield message.line;
-      if (message.jobComplete) return;
+    // Some servers end the stream before the job has ended: it goes on from where it stopped.
+    for (let at = BigInt(from); ; ) {
+      const asked = performance.now();
+      for await (const message of this.#solver.streamLogs({ jobId, fromByte: at }, call(options))) {
+        at = message.byteOffset;
+        if (message.line !== "") yield message.line;
+        if (message.jobComplete) return;
+      }
+      await pauseAfter(asked, options);
     }
   }
 
@@ -230,7 +256,7 @@ export class SortieClient {
 }
 
 /** The header's scalars have the numbers of the solution's own fields, so their bytes read as that message. */
-function solutionOf(header: ChunkedResultHeader, arrays: ReadonlyMap<ResultFieldId, Float64Array>): SolveResult {
+export function solutionOf(header: ChunkedResultHeader, arrays: ReadonlyMap<ResultFieldId, Float64Array>): SolveResult {
   const scalars = new MessageBuilder();
   forEachField(toBinary(ChunkedResultHeaderSchema, header), "ChunkedResultHeader", (field) => {
     if (field.number >= 1000 && field.number < 3000) scalars.raw(field.whole());
@@ -241,7 +267,7 @@ function solutionOf(header: ChunkedResultHeader, arrays: ReadonlyMap<ResultField
     : { kind: "lp", message, arrays, scalars: fromBinary(LPSolutionSchema, message) };
 }
 
-function headerOf(problem: ProblemMessage): ChunkedProblemHeader {
+export function headerOf(problem: ProblemMessage): ChunkedProblemHeader {
   const { kind, settings } = problem;
   const encoded = encodeSettings(kind, settings);
   return create(ChunkedProblemHeaderSchema, {
@@ -259,7 +285,7 @@ function headerOf(problem: ProblemMessage): ChunkedProblemHeader {
   });
 }
 
-interface OutgoingArray {
+export interface OutgoingArray {
   readonly fieldId: number;
   readonly elementBytes: number;
   readonly bytes: Uint8Array;
@@ -273,7 +299,7 @@ interface Chunk {
 }
 
 /** Names go as arrays 0 and 1, so that the header stays small. */
-function arraysOf(problem: ProblemMessage): OutgoingArray[] {
+export function arraysOf(problem: ProblemMessage): OutgoingArray[] {
   const arrays: OutgoingArray[] = [];
   for (const [fieldId, names] of [
     [0, problem.variableNames],
@@ -303,7 +329,11 @@ function* chunksOf(arrays: readonly OutgoingArray[], chunkBytes: number): Genera
 }
 
 /** Runs `task` for every item, `width` at a time; throws the first failure once all that run have ended. */
-async function inParallel<T>(items: Iterable<T>, width: number, task: (item: T) => Promise<void>): Promise<void> {
+export async function inParallel<T>(
+  items: Iterable<T>,
+  width: number,
+  task: (item: T) => Promise<void>,
+): Promise<void> {
   const iterator = items[Symbol.iterator]();
   let failed = false;
   const lane = async () => {

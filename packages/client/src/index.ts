@@ -7,3 +7,4 @@ export {
   SortieClient,
   type TransferProgress,
 } from "./client.ts";
+export { type LinkTransferOptions, LinkTransfers, TransferError } from "./link-transfers.ts";

@@ -3,12 +3,12 @@
 import type { Context } from "./context.ts";
 import { DomainError } from "./errors.ts";
 import { isFinished, jobFromRow } from "./job.ts";
-import { admissionKey, downloadKey, jobKey, uploadKey } from "./keys.ts";
+import { admissionKey, downloadKey, jobKey, sessionKey, uploadKey } from "./keys.ts";
 import { checkBytes, checkWorkerTime } from "./quotas.ts";
 
 type Ports = Pick<Context, "table" | "clock">;
 type EntryPorts = Pick<Context, "table" | "clock" | "limits">;
-export type AdmissionSet = "jobs" | "uploads" | "downloads";
+export type AdmissionSet = "jobs" | "uploads" | "downloads" | "sessions";
 
 /** An id that was added this recently may still be waiting for its row. */
 const ROW_GRACE_MS = 60_000;
@@ -30,7 +30,7 @@ export interface Place {
 
 /**
  * Takes one of `limit` places.
- * @throws DomainError "queue-full" or "too-many-transfers" with the limit and the use; "quota-exceeded" if the tenant has
+ * @throws DomainError "queue-full", "too-many-transfers" or "too-many-sessions" with the limit and the use; "quota-exceeded" if the tenant has
  *   used up its bytes (new uploads and jobs) or its worker time (new jobs)
  */
 export async function enter(
@@ -60,6 +60,9 @@ export async function enter(
       `Job queue full: ${limit} of ${limit} jobs are queued or running; try again later`,
     );
   }
+  if (set === "sessions") {
+    throw new DomainError("too-many-sessions", `Too many sessions: ${limit} of ${limit} are open; close one first`);
+  }
   const what = set === "uploads" ? "chunked uploads" : "chunked downloads";
   throw new DomainError(
     "too-many-transfers",
@@ -85,11 +88,11 @@ export async function clearStale(ports: Ports, tenant: string, set: AdmissionSet
 }
 
 async function isLive(ports: Ports, set: AdmissionSet, member: { id: string; addedAt: number }): Promise<boolean> {
-  const key = { jobs: jobKey, uploads: uploadKey, downloads: downloadKey }[set](member.id);
+  const key = { jobs: jobKey, uploads: uploadKey, downloads: downloadKey, sessions: sessionKey }[set](member.id);
   const row = await ports.table.get(key);
   if (!row) return ports.clock.now() - member.addedAt < ROW_GRACE_MS;
-  if (set === "uploads") return row.attributes["state"] !== "finished";
-  if (set === "downloads") return true;
+  if (set === "uploads") return row.attributes["state"] === "open" || row.attributes["state"] === "finishing";
+  if (set === "downloads" || set === "sessions") return true;
   const job = jobFromRow(row);
   return !job.deleted && !isFinished(job.state);
 }

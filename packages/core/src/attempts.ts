@@ -3,11 +3,20 @@
 import type { WorkerContext } from "./context.ts";
 import { readIncumbents } from "./feeds.ts";
 import { loadArrays } from "./inputs.ts";
-import { type Job, type JobResult, type JobState, jobFromRow, outboxEntry, type Segment, type Timings } from "./job.ts";
+import {
+  ATTEMPT_FACTS,
+  type Job,
+  type JobResult,
+  type JobState,
+  jobFromRow,
+  type Segment,
+  type Timings,
+} from "./job.ts";
+import { outboxEntry } from "./job-events.ts";
 import { finish, freePlace } from "./jobs.ts";
-import { duePosition, incumbentSortKey, jobBlobs, jobKey, jobPartition, logSortKey } from "./keys.ts";
+import { duePosition, incumbentSortKey, jobBlobs, jobKey, jobPartition, logSortKey, queuedPosition } from "./keys.ts";
 import { encodeFloat } from "./numbers.ts";
-import type { Change, Condition, Row, Value } from "./ports.ts";
+import type { CallOptions, Change, Condition, Placement, Row, Value } from "./ports.ts";
 
 /** Why a worker no longer has its job. */
 export type LostReason = "cancelled" | "deleted" | "superseded";
@@ -27,18 +36,38 @@ export class AttemptLostError extends Error {
 const LOG_ENTRY_BYTES = 32 * 1024;
 const INLINE_BYTES = 16 * 1024;
 
+/** What a worker hands in. */
+export interface NewResult {
+  /** Everything but the arrays (base64 of a protobuf message). */
+  readonly message: string;
+  readonly arrays: readonly { readonly name: string; readonly data: Float64Array }[];
+  /** How the work ended, in the engine's word. */
+  readonly status?: string | undefined;
+  /** Of the solution; absent if there is none. */
+  readonly objective?: number | undefined;
+}
+
 interface PendingIncumbent {
   readonly objective: number;
   readonly seconds: number;
   readonly assignment: Float64Array;
 }
 
-/** Takes the job for `worker`; undefined if it is not queued (taken, cancelled, deleted, finished). */
-export async function claimJob(context: WorkerContext, jobId: string, worker: string): Promise<Attempt | undefined> {
+/**
+ * Takes the job for `worker`; undefined if it is not queued (taken, cancelled, deleted, finished).
+ * @param placement where the worker is: a job that is to run elsewhere by now is not taken. Absent: any job is.
+ */
+export async function claimJob(
+  context: WorkerContext,
+  jobId: string,
+  worker: string,
+  placement?: Placement,
+): Promise<Attempt | undefined> {
   const before = await context.table.get(jobKey(jobId));
   if (!before) return undefined;
   const job = jobFromRow(before);
   if (job.state !== "queued" || job.deleted) return undefined;
+  if (placement !== undefined && job.placement !== placement) return undefined;
   const now = context.clock.now();
   const attempt = job.attempt + 1;
   const segment: Segment = { attempt, log: job.logEnd, incumbents: job.incumbentCount };
@@ -54,13 +83,14 @@ export async function claimJob(context: WorkerContext, jobId: string, worker: st
         startedAt: now,
         timings: { ...job.timings, queue: job.timings.queue ?? (now - job.createdAt) / 1000 } as Value,
       },
-      addToSet: { outbox: [outboxEntry("Job Started", now, context.ids.random())] },
+      addToSet: { outbox: [outboxEntry("Job Started", now, context.ids.random(), attempt)] },
       index: { due: duePosition(jobId, now) },
     },
     [
       { kind: "equals", name: "state", value: "queued" },
       { kind: "equals", name: "attempt", value: job.attempt },
       { kind: "absent", name: "deleted" },
+      ...(placement === undefined ? [] : [{ kind: "equals", name: "placement", value: placement } as const]),
     ],
   );
   return written.ok ? new Attempt(context, jobFromRow(written.row), worker) : undefined;
@@ -100,8 +130,8 @@ export class Attempt {
   }
 
   /** The job's input arrays, each in one preallocated buffer. */
-  loadInput(): Promise<ReadonlyMap<string, Uint8Array<ArrayBuffer>>> {
-    return loadArrays(this.#context, this.job.input);
+  loadInput(options?: CallOptions): Promise<ReadonlyMap<string, Uint8Array<ArrayBuffer>>> {
+    return loadArrays(this.#context, this.job.input, options);
   }
 
   log(line: string): void {
@@ -229,10 +259,7 @@ export class Attempt {
    * Stores the result and completes the job, all pending feed entries first.
    * @throws AttemptLostError if the job was cancelled, deleted or given to another worker meanwhile
    */
-  async complete(
-    result: { readonly message: string; readonly arrays: readonly { name: string; data: Float64Array }[] },
-    timings: Timings,
-  ): Promise<void> {
+  async complete(result: NewResult, timings: Timings): Promise<void> {
     await this.flush();
     this.lost.throwIfAborted();
     const started = performance.now();
@@ -244,14 +271,17 @@ export class Attempt {
     });
   }
 
-  async #storeResult(result: {
-    readonly message: string;
-    readonly arrays: readonly { name: string; data: Float64Array }[];
-  }): Promise<JobResult> {
+  async #storeResult(result: NewResult): Promise<JobResult> {
+    const { message, status, objective } = result;
+    const facts = {
+      message,
+      ...(status === undefined ? {} : { status }),
+      ...(objective === undefined ? {} : { objective: encodeFloat(objective) }),
+    };
     const arrays = result.arrays.filter((array) => array.data.length > 0);
     const parts = arrays.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
-    if (bytes === 0) return { message: result.message, arrays: [], bytes: 0 };
+    if (bytes === 0) return { ...facts, arrays: [], bytes: 0 };
     const blob = await this.#context.blobs.put(`${jobBlobs(this.job.id)}result/${this.job.attempt}`, parts);
     let byteOffset = 0;
     const stored = arrays.map(({ name, data }) => {
@@ -259,7 +289,7 @@ export class Attempt {
       byteOffset += data.byteLength;
       return array;
     });
-    return { message: result.message, arrays: stored, bytes };
+    return { ...facts, arrays: stored, bytes };
   }
 
   /** Ends the job as failed. */
@@ -280,8 +310,9 @@ export class Attempt {
   /**
    * Gives the job up: what is pending is written if it still may be. A job that is not finished goes back to the queue,
    * and the attempt is not held against it.
+   * @param why "out-of-time": the place where it runs ends before the job does, so the next attempt must run elsewhere
    */
-  async release(): Promise<void> {
+  async release(why?: "out-of-time"): Promise<void> {
     try {
       await this.flush();
     } catch (error) {
@@ -293,13 +324,17 @@ export class Attempt {
       { kind: "equals", name: "attempt", value: this.job.attempt },
       { kind: "equals", name: "worker", value: this.#worker },
     ];
-    const unset = ["worker", "leaseUntil"];
+    const outlived = why === "out-of-time" ? { outlivedFunction: true } : {};
     const requeued = await this.#context.table.write(
       key,
-      { set: { state: "queued" satisfies JobState }, unset, index: { due: duePosition(this.job.id, 0) } },
+      {
+        set: { state: "queued" satisfies JobState, ...outlived },
+        unset: [...ATTEMPT_FACTS],
+        index: { due: queuedPosition(this.job, 0) },
+      },
       [...mine, { kind: "equals", name: "state", value: "processing" }, { kind: "absent", name: "deleted" }],
     );
-    if (!requeued.ok) await this.#context.table.write(key, { unset }, mine);
+    if (!requeued.ok) await this.#context.table.write(key, { unset: ["worker", "leaseUntil"] }, mine);
   }
 
   /** The assignment of the best incumbent of earlier attempts. */

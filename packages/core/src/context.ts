@@ -1,6 +1,7 @@
 // What every rule of this package is given: the ports, and the limits that the operator chose.
 import type { PlacementPolicy } from "./placement.ts";
 import type { Blobs, Clock, Dispatcher, Events, Ids, Table } from "./ports.ts";
+import type { WebhookCourier } from "./webhook-courier.ts";
 
 /** Limits per tenant and times to live. */
 export interface Limits {
@@ -8,9 +9,12 @@ export interface Limits {
   readonly jobs: number;
   readonly openUploads: number;
   readonly openDownloads: number;
+  readonly sessions: number;
   /** An upload or download that nobody touches for this long is forgotten. */
   readonly uploadIdleMs: number;
   readonly downloadIdleMs: number;
+  /** A session that nobody uses for this long is forgotten. */
+  readonly sessionIdleMs: number;
   /** Finished jobs and their results are kept this long. */
   readonly jobTtlMs: number;
   /** How often a job whose worker was lost is attempted in all. */
@@ -31,8 +35,10 @@ export const DEFAULT_LIMITS: Limits = {
   jobs: 100,
   openUploads: 16,
   openDownloads: 16,
+  sessions: 256,
   uploadIdleMs: 300_000,
   downloadIdleMs: 300_000,
+  sessionIdleMs: 3_600_000,
   jobTtlMs: 7 * 24 * 3_600_000,
   maxAttempts: 3,
   leaseMs: 30_000,
@@ -55,6 +61,8 @@ export interface Context extends WorkerContext {
   readonly events: Events;
   /** Where jobs may run. */
   readonly placement: PlacementPolicy;
+  /** Tells the addresses that jobs name. Absent: jobs that name one are refused. */
+  readonly webhooks?: WebhookCourier | undefined;
   /** Told of faults that no caller waits for. */
   readonly onFault: (what: string, error: unknown) => void;
 }

@@ -6,6 +6,7 @@ export type Reason =
   | "job-unknown"
   | "upload-unknown"
   | "download-unknown"
+  | "session-unknown"
   /** The job has no result yet, or never will. */
   | "result-not-ready"
   /** The state forbids the request. */
@@ -14,6 +15,7 @@ export type Reason =
   /** A limit of the tenant or the server; the message says which, the limit and the use. */
   | "queue-full"
   | "too-many-transfers"
+  | "too-many-sessions"
   | "too-large"
   /** A quota of the tenant over time or bytes; the message says which, the limit, the use, and when it resets. */
   | "quota-exceeded"

@@ -17,7 +17,7 @@ const TOKEN_BYTES = 32;
 const TOKEN_FORM = /^sortie_[A-Za-z0-9_-]{43}$/;
 /** Digits of the digest that name a token to its operator. */
 const ID_DIGITS = 16;
-const TENANT_FORM = /^[A-Za-z0-9][A-Za-z0-9._@:/+=-]{0,127}$/;
+export const TENANT_FORM = /^[A-Za-z0-9][A-Za-z0-9._@:/+=-]{0,127}$/;
 const TENANT_ALLOWED = "1 to 128 letters, digits and ._@:/+=-, the first a letter or digit";
 const LONGEST_NAME = 200;
 

@@ -56,7 +56,7 @@ export async function loadArrays(
   input: JobInput,
   options?: CallOptions,
 ): Promise<ReadonlyMap<string, Uint8Array<ArrayBuffer>>> {
-  const stored = input.kind === "stored" ? input.arrays : await storedChunks(context.table, input.uploadId, options);
+  const stored = await storedArrays(context, input, options);
   const arrays = new Map<string, Uint8Array<ArrayBuffer>>();
   const sizes = new Map<string, number>();
   for (const { name, elementBytes, count } of stored) sizes.set(name, (sizes.get(name) ?? 0) + count * elementBytes);
@@ -73,6 +73,18 @@ export async function loadArrays(
     context.blobs.readInto(piece.blob, piece.byteOffset, target, { signal }),
   );
   return arrays;
+}
+
+async function storedArrays(
+  { table, blobs }: Pick<WorkerContext, "table" | "blobs">,
+  input: JobInput,
+  options?: CallOptions,
+): Promise<readonly StoredArray[]> {
+  if (input.kind === "stored") return input.arrays;
+  if (input.manifest === undefined) return storedChunks(table, input.uploadId, options);
+  const manifest = new Uint8Array(input.manifest.bytes);
+  await blobs.readInto(input.manifest, 0, manifest, options);
+  return JSON.parse(Buffer.from(manifest.buffer).toString("utf8")) as StoredArray[];
 }
 
 async function storedChunks(table: Table, uploadId: string, options?: CallOptions): Promise<StoredArray[]> {

@@ -1,6 +1,7 @@
 // What a job is: its states, and the row that holds it as typed data.
 import { decodeFloat } from "./numbers.ts";
-import type { BlobRef, JobEvent, Placement, Row, Value } from "./ports.ts";
+import type { JobNeeds } from "./placement.ts";
+import type { BlobRef, Placement, Row, Value } from "./ports.ts";
 
 export type JobState = "queued" | "processing" | "completed" | "failed" | "cancelled";
 export type JobKind = "lp" | "mip" | "infer" | "train";
@@ -13,6 +14,9 @@ export const NEXT_STATES = {
   failed: [],
   cancelled: [],
 } as const satisfies Record<JobState, readonly JobState[]>;
+
+/** What a row says of the attempt in hand and of its dispatch; gone when the job goes back to the queue. */
+export const ATTEMPT_FACTS = ["worker", "leaseUntil", "dispatchAt", "dispatches"] as const;
 
 export const isFinished = (state: JobState): boolean => NEXT_STATES[state].length === 0;
 
@@ -29,7 +33,12 @@ export interface StoredArray {
 /** Where a job's input arrays are. */
 export type JobInput =
   | { readonly kind: "stored"; readonly arrays: readonly StoredArray[] }
-  | { readonly kind: "upload"; readonly uploadId: string };
+  | {
+      readonly kind: "upload";
+      readonly uploadId: string;
+      /** Where parts came by links: the list of all stored arrays, fixed at submission. Absent: the chunks' receipts tell. */
+      readonly manifest?: BlobRef | undefined;
+    };
 
 export interface JobResult {
   /** Everything but the arrays, as the worker encoded it (base64 of a protobuf message). */
@@ -37,6 +46,21 @@ export interface JobResult {
   readonly arrays: readonly StoredArray[];
   /** Sum of the array bytes. */
   readonly bytes: number;
+  /** How the work ended, in the engine's word, e.g. "optimal". */
+  readonly status?: string | undefined;
+  /** The objective of the solution, as `encodeFloat` writes it; absent if there is no solution. */
+  readonly objective?: number | string | undefined;
+}
+
+/** Where a job's events go beside the bus, and what came of it so far. */
+export interface JobWebhook {
+  readonly url: string;
+  /** The next delivery is tried at this time or later; absent: as soon as something is to be told. */
+  readonly at?: number | undefined;
+  /** Deliveries that failed since the last one that did not. */
+  readonly failures: number;
+  /** What went wrong last, in words. */
+  readonly note?: string | undefined;
 }
 
 /** Seconds spent in each phase. */
@@ -64,6 +88,12 @@ export interface Job {
   /** Why it was placed there, in words. */
   readonly placementReason: string;
   readonly memoryBytes: number;
+  /** A worker is given so long for an attempt; undefined: any time. */
+  readonly timeoutSeconds?: number | undefined;
+  /** What it was placed by; rows of earlier versions do not say. */
+  readonly needs?: JobNeeds | undefined;
+  /** An attempt outlived the function that it ran in: the next one must run elsewhere. */
+  readonly outlivedFunction: boolean;
   readonly createdAt: number;
   readonly startedAt?: number | undefined;
   readonly finishedAt?: number | undefined;
@@ -92,6 +122,21 @@ export interface Job {
   readonly timings: Timings;
   readonly deleted: boolean;
   readonly outbox: ReadonlySet<string>;
+  readonly webhook?: JobWebhook | undefined;
+  /** Events that the webhook is still to be told. */
+  readonly webhooks: ReadonlySet<string>;
+  /** The file that the job was made of, as its path below the inbox. */
+  readonly inboxFile?: string | undefined;
+  /** Telling the outside failed: not again before this time. */
+  readonly publishAt?: number | undefined;
+  /** The attempt that is due was dispatched: not again before this time. Absent: it was not. */
+  readonly dispatchAt?: number | undefined;
+  /** How often the attempt that is due was dispatched. */
+  readonly dispatches: number;
+  /** Workers that ended before they took the job. */
+  readonly failedStarts: ReadonlySet<string>;
+  /** Its worker is to be stopped, at this time or later. */
+  readonly stopAt?: number | undefined;
   readonly downloads: ReadonlySet<string>;
   readonly revision: number;
 }
@@ -100,6 +145,12 @@ const text = (value: Value | undefined): string | undefined => (typeof value ===
 const number = (value: Value | undefined): number | undefined => (typeof value === "number" ? value : undefined);
 const record = (value: Value | undefined): { readonly [key: string]: Value } =>
   (value ?? {}) as { readonly [key: string]: Value };
+
+function webhookFrom(a: Row["attributes"]): JobWebhook | undefined {
+  const url = text(a["webhook"]);
+  if (url === undefined) return undefined;
+  return { url, at: number(a["webhookAt"]), failures: number(a["webhookFailures"]) ?? 0, note: text(a["webhookNote"]) };
+}
 
 /** Reads a job row. */
 export function jobFromRow(row: Row): Job {
@@ -113,6 +164,9 @@ export function jobFromRow(row: Row): Job {
     placement: (a["placement"] ?? "cpu") as Placement,
     placementReason: text(a["placementReason"]) ?? "",
     memoryBytes: number(a["memoryBytes"]) ?? 0,
+    timeoutSeconds: number(a["timeoutSeconds"]),
+    needs: a["needs"] as unknown as JobNeeds | undefined,
+    outlivedFunction: a["outlivedFunction"] === true,
     createdAt: number(a["createdAt"]) ?? 0,
     startedAt: number(a["startedAt"]),
     finishedAt: number(a["finishedAt"]),
@@ -135,24 +189,16 @@ export function jobFromRow(row: Row): Job {
     timings: record(a["timings"]) as Timings,
     deleted: a["deleted"] === true,
     outbox: row.sets["outbox"] ?? new Set(),
+    webhook: webhookFrom(a),
+    // A receiver that wants no more is told no more.
+    webhooks: (a["webhookOff"] === true ? undefined : row.sets["webhooks"]) ?? new Set(),
+    inboxFile: text(a["inboxFile"]),
+    publishAt: number(a["publishAt"]),
+    dispatchAt: number(a["dispatchAt"]),
+    dispatches: number(a["dispatches"]) ?? 0,
+    failedStarts: row.sets["failedStarts"] ?? new Set(),
+    stopAt: number(a["stopAt"]),
     downloads: row.sets["downloads"] ?? new Set(),
     revision: row.revision,
-  };
-}
-
-/** An event on its way out, as the row's outbox holds it. */
-export function outboxEntry(type: JobEvent["type"], at: number, id: string): string {
-  return `${String(Math.floor(at)).padStart(14, "0")}|${type}|${id}`;
-}
-
-export function eventFromOutbox(job: Job, entry: string): JobEvent {
-  const [at = "0", type = "Job Queued", id = ""] = entry.split("|");
-  return {
-    id,
-    type: type as JobEvent["type"],
-    jobId: job.id,
-    tenant: job.tenant,
-    at: Number(at),
-    detail: { kind: job.kind, attempt: job.attempt, ...(job.failure === undefined ? {} : { failure: job.failure }) },
   };
 }

@@ -2,10 +2,12 @@
 import { enter, leave, type Place } from "./admission.ts";
 import type { Caller, Context } from "./context.ts";
 import { DomainError } from "./errors.ts";
-import { isFinished, type Job, type JobInput, type JobKind, type JobState, jobFromRow, outboxEntry } from "./job.ts";
-import { admissionKey, duePosition, jobKey, listPartitions, listPosition } from "./keys.ts";
+import { isFinished, type Job, type JobInput, type JobKind, type JobState, jobFromRow } from "./job.ts";
+import { outboxEntry } from "./job-events.ts";
+import { admissionKey, duePosition, jobKey, listPartitions, listPosition, queuedPosition } from "./keys.ts";
 import { type JobNeeds, type PlacementDecision, placeJob } from "./placement.ts";
 import type { CallOptions, Change, Condition, JobEvent, Placement, Row, Value } from "./ports.ts";
+import { checkWebhookUrl, WEBHOOK_HEADER } from "./webhook-rules.ts";
 
 /** What a submission asks for. */
 export interface NewJob {
@@ -13,6 +15,10 @@ export interface NewJob {
   readonly work: { readonly [key: string]: Value };
   /** Makes a repeat of the same submission return the first answer. */
   readonly idempotency?: { readonly key: string; readonly bodyDigest: string } | undefined;
+  /** The address that is told of the job's events, as the client gave it. */
+  readonly webhook?: string | undefined;
+  /** The file that the job is made of, as its path below the inbox. */
+  readonly inboxFile?: string | undefined;
 }
 
 export interface JobFilter {
@@ -43,7 +49,7 @@ export function jobIdFor(context: Pick<Context, "ids">, caller: Caller, job: Pic
  * Creates the job's row. `storeInput` runs once a place is taken and before the row exists, so that nothing is stored for
  * a job that is refused, and no job exists whose input is not stored.
  * @param transferStarted when the first byte of the input was expected, ms since 1970
- * @throws DomainError "queue-full"; "key-reused-with-other-body"
+ * @throws DomainError "queue-full"; "key-reused-with-other-body"; "invalid-argument" for a webhook that cannot be
  */
 export async function submitJob(
   context: Context,
@@ -53,6 +59,7 @@ export async function submitJob(
   storeInput: () => Promise<JobInput>,
   transferStarted: number,
 ): Promise<{ readonly jobId: string; readonly created: boolean }> {
+  const webhook = job.webhook === undefined ? undefined : checkWebhook(context, job.webhook);
   const earlier = job.idempotency && (await context.table.get(jobKey(jobId)));
   if (earlier) return repeated(earlier, jobId, job);
   const decision = placeJob(job.needs, context.placement);
@@ -62,7 +69,7 @@ export async function submitJob(
     const input = await storeInput();
     const written = await context.table.write(
       jobKey(jobId),
-      creation(context, caller, jobId, job, input, place, decision, transferStarted),
+      creation(context, caller, jobId, { ...job, webhook }, input, place, decision, transferStarted),
       [{ kind: "row-absent" }],
     );
     created = written.ok;
@@ -78,6 +85,14 @@ export async function submitJob(
   if (!created) return { jobId, created: false };
   await dispatchJob(context, jobId, caller.tenant, decision.placement, decision.memoryBytes, 1);
   return { jobId, created: true };
+}
+
+function checkWebhook({ webhooks }: Context, url: string): string {
+  if (webhooks) return checkWebhookUrl(url, webhooks);
+  throw new DomainError(
+    "feature-unsupported",
+    `${WEBHOOK_HEADER}: this server sends no webhooks; leave the header out`,
+  );
 }
 
 function repeated(row: Row, jobId: string, job: NewJob): { jobId: string; created: false } {
@@ -102,6 +117,8 @@ function creation(
 ): Change {
   const now = context.clock.now();
   const sequence = nextSequence(now);
+  const { placement, memoryBytes } = decision;
+  const due = queuedPosition({ id: jobId, placement, sequence, kind: job.needs.kind, memoryBytes }, now);
   return {
     set: {
       tenant: caller.tenant,
@@ -111,6 +128,7 @@ function creation(
       placementReason: decision.reason,
       memoryBytes: decision.memoryBytes,
       timeoutSeconds: decision.timeoutSeconds,
+      needs: stored(job.needs),
       createdAt: now,
       sequence,
       attempt: 0,
@@ -120,13 +138,21 @@ function creation(
       place: place.member,
       timings: { transfer: Math.max(0, now - transferStarted) / 1000 },
       ...(job.idempotency ? { bodyDigest: job.idempotency.bodyDigest } : {}),
+      ...(job.webhook === undefined ? {} : { webhook: job.webhook }),
+      ...(job.inboxFile === undefined ? {} : { inboxFile: job.inboxFile }),
     },
     addToSet: { outbox: [outboxEntry("Job Queued", now, context.ids.random())] },
-    index: { list: listPosition(caller.tenant, jobId, sequence), due: duePosition(jobId, now) },
+    index: { list: listPosition(caller.tenant, jobId, sequence), due },
   };
 }
 
-/** Hands a queued job to the dispatcher; a failure is left to the sweep. */
+/** Rows know no undefined. */
+const stored = ({ timeLimitSeconds, ...needs }: JobNeeds): Value => ({
+  ...needs,
+  ...(timeLimitSeconds === undefined ? {} : { timeLimitSeconds }),
+});
+
+/** Hands a queued job to the dispatcher; a failure is left to whoever attends to the job (attend.ts). */
 export async function dispatchJob(
   context: Context,
   jobId: string,
@@ -214,15 +240,24 @@ async function newestOfShard(
   return jobs;
 }
 
-/** Resolves when the job is finished, or with undefined when there is no such job (any more). */
+/**
+ * Resolves when the job is finished or, with the job as it then is, after `timeoutMs`; with undefined when there is no such
+ * job (any more).
+ */
 export async function waitForJob(
-  context: Pick<Context, "table">,
+  context: Pick<Context, "table" | "clock">,
   caller: Caller,
   jobId: string,
   options: CallOptions,
+  timeoutMs = Number.POSITIVE_INFINITY,
 ): Promise<Job | undefined> {
+  const end = context.clock.now() + timeoutMs;
   let job = await getJob(context, caller, jobId, options);
-  while (job && !isFinished(job.state)) job = await nextChange(context, caller, job, WAIT_SLICE_MS, options);
+  while (job && !isFinished(job.state)) {
+    const left = end - context.clock.now();
+    if (left <= 0) return job;
+    job = await nextChange(context, caller, job, Math.min(WAIT_SLICE_MS, left), options);
+  }
   return job;
 }
 
@@ -246,7 +281,7 @@ export async function cancelJob(context: Context, caller: Caller, jobId: string)
   const written = await context.table.write(
     jobKey(jobId),
     {
-      set: { state: "cancelled" satisfies JobState, finishedAt: now },
+      set: { state: "cancelled" satisfies JobState, finishedAt: now, stopAt: now },
       addToSet: { outbox: [outboxEntry("Job Cancelled", now, context.ids.random())] },
       index: { due: duePosition(jobId, now) },
     },
@@ -266,7 +301,7 @@ async function stopWorker(context: Context, jobId: string): Promise<void> {
   try {
     await context.dispatcher.stop(jobId, context.limits.cancelGraceMs);
   } catch (error) {
-    // The worker notices by itself at its next heartbeat.
+    // The worker notices by itself at its next heartbeat, and whoever attends to the job (attend.ts) tries again.
     context.onFault(`stopping the worker of job ${jobId}`, error);
   }
 }
@@ -290,7 +325,10 @@ export async function deleteJob(context: Context, caller: Caller, jobId: string)
     jobKey(jobId),
     {
       // A job that never finished ends here, so that no worker can complete it.
-      set: { deleted: true, ...(isFinished(job.state) ? {} : { state: "cancelled", finishedAt: now }) },
+      set: { deleted: true, ...(isFinished(job.state) ? {} : { state: "cancelled", finishedAt: now, stopAt: now }) },
+      ...(isFinished(job.state)
+        ? {}
+        : { addToSet: { outbox: [outboxEntry("Job Cancelled", now, context.ids.random())] } }),
       index: { list: null, due: duePosition(jobId, now) },
     },
     [{ kind: "equals", name: "state", value: job.state }, ...notDeleted],

@@ -128,6 +128,11 @@ export interface BlobRef {
   readonly bytes: number;
   /** SHA-256, lower-case hex, of each block of BLOCK_BYTES (the last may be shorter); empty for an empty blob. */
   readonly digests: readonly string[];
+  /**
+   * Set where nobody has seen the bytes on their way in: they came by a link without a digest, and are read as they are.
+   * `digests` is empty then.
+   */
+  readonly unverified?: true;
 }
 
 export interface ByteRange {
@@ -135,16 +140,42 @@ export interface ByteRange {
   readonly length: number;
 }
 
+/** A request that anyone may make who has it, until it expires. */
+export interface SignedLink {
+  readonly method: "GET" | "PUT";
+  /** Absolute, or without scheme and host: then those of the server that signed it. */
+  readonly url: string;
+  /** To be sent with the request exactly; they are part of what is signed. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * Signed links. Each is good for one key, one method and one length until `expiresAt` (ms since 1970). Any other use is
+ * refused (403) with an answer that does not tell whether the blob exists.
+ */
+export interface BlobLinks {
+  /** A GET of one range of the blob, answered with exactly these bytes (206), and refused once the blob is gone. */
+  signGet(key: string, range: ByteRange, expiresAt: number): Promise<SignedLink>;
+  /**
+   * A PUT of exactly `bytes` bytes, all or nothing as any put.
+   * @param sha256 lower-case hex: no other bytes are taken, and a repeat is harmless. Without it any bytes are taken, but
+   *   only while the key does not exist (412 otherwise), so that what a reader has seen stays as it is.
+   */
+  signPut(key: string, bytes: number, expiresAt: number, sha256?: string): Promise<SignedLink>;
+}
+
 /**
  * Immutable byte objects. A put is all or nothing: until it resolves no reader sees the key. Putting the same key again
  * with the same bytes is harmless.
  */
 export interface Blobs extends AsyncDisposable {
+  /** Absent where the store cannot give out links. */
+  readonly links?: BlobLinks | undefined;
   /** Stores the concatenation of `parts`. The parts must not change until it resolves. */
   put(key: string, parts: readonly Uint8Array[], options?: CallOptions): Promise<BlobRef>;
   /**
    * Fills `target` with the bytes from `range.offset` on (`range.length === target.byteLength`), verified against the
-   * digests of the blocks they lie in.
+   * digests of the blocks they lie in (unless `ref.unverified`).
    * @throws StoredObjectCorruptError (a DomainError) if bytes are missing or do not match.
    */
   readInto(ref: BlobRef, offset: number, target: Uint8Array, options?: CallOptions): Promise<void>;
@@ -178,6 +209,12 @@ export interface Waiting {
 
 export interface Dispatcher extends AsyncDisposable {
   /**
+   * What ends an attempt whose heartbeats stopped. "lease": the end of its lease alone, because nobody can tell for sure
+   * whether a worker far away still lives (the attempt's number fences it if it does). "lease-and-worker": the worker must
+   * be gone as well, as on one machine, where a laptop that slept must kill nothing.
+   */
+  readonly attemptEndsWith: "lease" | "lease-and-worker";
+  /**
    * Arranges for a worker to take the job; returns when that is arranged, not when it runs. Repeating a request for a job
    * that waits or runs is harmless. First in, first out.
    */
@@ -205,6 +242,28 @@ export interface JobEvent {
 export interface Events {
   /** Delivered at least once; a rejection means "try again later". */
   publish(event: JobEvent, options?: CallOptions): Promise<void>;
+}
+
+/** One signed message to the address that a job names. */
+export interface WebhookMessage {
+  readonly url: string;
+  /** Whose secret signs it. */
+  readonly tenant: string;
+  /** The same for every delivery of one event. */
+  readonly id: string;
+  /** JSON. */
+  readonly body: string;
+}
+
+export interface WebhookSender extends AsyncDisposable {
+  /** For development: clear text, and addresses that are not public. */
+  readonly allowPrivate: boolean;
+  /**
+   * Sends the message once, to a public address only, and follows no redirect. Ends by itself within 15 s.
+   * @returns the HTTP status of the answer
+   * @throws Error that says in words why there is none
+   */
+  send(message: WebhookMessage, options?: CallOptions): Promise<number>;
 }
 
 export interface Clock {

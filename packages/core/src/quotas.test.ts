@@ -5,6 +5,7 @@ import {
   claimJob,
   deleteJob,
   finishUpload,
+  loseAttempt,
   type NewJob,
   putChunk,
   startUpload,
@@ -12,7 +13,6 @@ import {
   sweep,
   workerSecondsToday,
 } from "./index.ts";
-import { loseAttempt } from "./sweep.ts";
 import { anyCaller, openWorld, submit, type World } from "./testing/world.ts";
 
 const stranger = { tenant: "other" };

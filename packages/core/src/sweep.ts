@@ -1,34 +1,29 @@
-// The sweep: everything that must happen later and that no request will do. Rows ask for it through the due index:
-// undelivered events, queued jobs that nobody dispatched, leases that ran out, uploads and downloads left idle, jobs past
-// their time, data of deleted jobs. Every step may be repeated; blobs go before the rows that name them.
+// The sweep: everything that must happen later and that no request will do. Rows ask for it through the due index: jobs
+// (attend.ts says what may be due for one), uploads and downloads left idle. Every step may be repeated; blobs go before
+// the rows that name them.
 import { clearStale } from "./admission.ts";
+import { attendJob, REDISPATCH_MS } from "./attend.ts";
 import type { Context } from "./context.ts";
 import { endDownload } from "./downloads.ts";
-import { eventFromOutbox, isFinished, type Job, type JobState, jobFromRow } from "./job.ts";
-import { dispatchJob, finish, freePlace } from "./jobs.ts";
+import { ATTEMPT_FACTS, type Job, type JobState, jobFromRow } from "./job.ts";
+import { dispatchJob } from "./jobs.ts";
 import {
   downloadKey,
   dueBefore,
   duePartitions,
   duePosition,
-  jobBlobs,
+  jobIdOfKey,
   jobKey,
-  jobPartition,
-  uploadBlobs,
+  queuedPosition,
   uploadKey,
-  uploadPartition,
   usageOfDay,
 } from "./keys.ts";
 import type { Row } from "./ports.ts";
-import { chargeWorkerTime } from "./quotas.ts";
-import { closeUpload, freeUploadPlace } from "./uploads.ts";
+import { attendSession } from "./sessions.ts";
+import { closeUpload, freeUploadPlace, removeUpload, uploadEnd } from "./uploads.ts";
 
-const REDISPATCH_MS = 15_000;
 /** The clock may have been set back since the last run. */
 const CLOCK_SKEW_MS = 3_600_000;
-const EVENT_RETRY_MS = 5_000;
-/** A deleted job waits this long for its worker or a download to let go, then looks again. */
-const HELD_MS = 1_000;
 
 /** Does what is due now. @returns how many rows it attended to */
 export async function sweep(context: Context, signal?: AbortSignal): Promise<number> {
@@ -54,150 +49,15 @@ export async function sweep(context: Context, signal?: AbortSignal): Promise<num
 }
 
 async function attend(context: Context, found: Row): Promise<void> {
+  const jobId = jobIdOfKey(found);
+  if (jobId !== undefined) return attendJob(context, jobId);
   const row = await context.table.get(found);
   if (!row) return;
-  if (row.sk === "job") return attendJob(context, row);
   if (row.sk === "upload") return attendUpload(context, row);
   if (row.sk === "download") return attendDownload(context, row);
+  if (row.sk === "session") return attendSession(context, row);
   // The worker time of a day that is long over.
   if (row.sk.startsWith(usageOfDay)) await context.table.delete(found, []);
-}
-
-async function attendJob(context: Context, row: Row): Promise<void> {
-  let job = jobFromRow(row);
-  if (job.outbox.size > 0) job = (await publish(context, job)) ?? job;
-  if (isFinished(job.state)) await chargeWorkerTime(context, job);
-  if (job.deleted) return purgeJob(context, job);
-  if (job.state === "queued") {
-    await dispatchJob(context, job.id, job.tenant, job.placement, job.memoryBytes, job.attempt + 1);
-    return later(context, job, context.clock.now() + REDISPATCH_MS);
-  }
-  if (job.state === "processing") return attendLease(context, job);
-  if (job.worker !== undefined) await releaseLost(context, job);
-  const end = (job.finishedAt ?? job.createdAt) + context.limits.jobTtlMs;
-  if (context.clock.now() >= end) return purgeJob(context, job);
-  return later(context, job, end);
-}
-
-/** Asks to be looked at again, unless the job has moved on meanwhile. Events that could not be told are tried sooner. */
-async function later(context: Context, job: Job, at: number): Promise<void> {
-  const when = job.outbox.size > 0 ? Math.min(at, context.clock.now() + EVENT_RETRY_MS) : at;
-  await context.table.write(jobKey(job.id), { index: { due: duePosition(job.id, when) } }, [
-    { kind: "equals", name: "state", value: job.state },
-    { kind: "equals", name: "attempt", value: job.attempt },
-    job.deleted ? { kind: "row-exists" } : { kind: "absent", name: "deleted" },
-  ]);
-}
-
-async function publish(context: Context, job: Job): Promise<Job | undefined> {
-  const done: string[] = [];
-  for (const entry of [...job.outbox].sort()) {
-    try {
-      await context.events.publish(eventFromOutbox(job, entry));
-      done.push(entry);
-    } catch (error) {
-      context.onFault(`publishing an event of job ${job.id}`, error);
-      break;
-    }
-  }
-  if (done.length === 0) return job;
-  const written = await context.table.write(jobKey(job.id), { removeFromSet: { outbox: done } }, [
-    { kind: "row-exists" },
-  ]);
-  return written.row && jobFromRow(written.row);
-}
-
-async function attendLease(context: Context, job: Job): Promise<void> {
-  const now = context.clock.now();
-  const until = job.leaseUntil ?? 0;
-  if (until > now) return later(context, job, until);
-  if (job.worker !== undefined && (await context.dispatcher.isAlive(job.worker)) === "alive") {
-    return later(context, job, now + context.limits.leaseMs);
-  }
-  await loseAttempt(context, job.id, { attempt: job.attempt, how: "the worker stopped sending heartbeats" });
-}
-
-/** How a worker went. `signature` is set where the way it went points at the model: the same again is no accident. */
-export interface Loss {
-  readonly attempt?: number | undefined;
-  readonly worker?: string | undefined;
-  readonly how: string;
-  readonly signature?: string | undefined;
-}
-
-/**
- * A worker is gone without finishing its job: the job is queued again for its next attempt, or fails when the attempts are
- * used up or the model killed its worker twice in the same way. Harmless for a job that has moved on.
- */
-export async function loseAttempt(context: Context, jobId: string, loss: Loss): Promise<void> {
-  const row = await context.table.get(jobKey(jobId));
-  if (!row) return;
-  const job = jobFromRow(row);
-  if (loss.attempt !== undefined && job.attempt !== loss.attempt) return;
-  if (loss.worker !== undefined && job.worker !== loss.worker) return;
-  if (job.state !== "processing") return isFinished(job.state) ? releaseLost(context, job) : undefined;
-  const mark = loss.signature === undefined ? loss.how : `${loss.how} [${loss.signature}]`;
-  const losses = [...job.losses, mark];
-  const sameWay = loss.signature !== undefined && job.losses.at(-1) === mark;
-  const over = sameWay || losses.length >= job.maxAttempts;
-  const mine = [
-    { kind: "equals", name: "state", value: "processing" },
-    { kind: "equals", name: "attempt", value: job.attempt },
-    { kind: "absent", name: "deleted" },
-  ] as const;
-  if (over) {
-    const times = losses.length === 1 ? "1 attempt" : `${losses.length} attempts`;
-    const failure = `Worker process died unexpectedly (${times}; last: ${loss.how})`;
-    const written = await context.table.write(
-      jobKey(jobId),
-      finish(context, jobId, "failed", { failure, losses }),
-      mine,
-    );
-    if (written.ok) await freePlace(context, written.row);
-    return;
-  }
-  const requeued = await context.table.write(
-    jobKey(jobId),
-    {
-      set: { state: "queued" satisfies JobState, losses },
-      unset: ["worker", "leaseUntil"],
-      index: { due: duePosition(jobId, context.clock.now() + REDISPATCH_MS) },
-    },
-    mine,
-  );
-  if (requeued.ok) await dispatchJob(context, jobId, job.tenant, job.placement, job.memoryBytes, job.attempt + 1);
-}
-
-/** A finished job whose worker is gone for good: its feeds are final. */
-async function releaseLost(context: Context, job: Job): Promise<void> {
-  if (job.worker === undefined) return;
-  if ((await context.dispatcher.isAlive(job.worker)) === "alive") return;
-  await context.table.write(jobKey(job.id), { unset: ["worker", "leaseUntil"] }, [
-    { kind: "equals", name: "worker", value: job.worker },
-    { kind: "equals", name: "attempt", value: job.attempt },
-  ]);
-}
-
-async function purgeJob(context: Context, job: Job): Promise<void> {
-  if (!job.deleted) {
-    await context.table.write(jobKey(job.id), { set: { deleted: true }, index: { list: null } }, [
-      { kind: "row-exists" },
-    ]);
-  }
-  const workerIsThere = job.worker !== undefined && (await context.dispatcher.isAlive(job.worker)) === "alive";
-  const stillWrites = workerIsThere && context.clock.now() < (job.leaseUntil ?? 0);
-  if (stillWrites || job.downloads.size > 0) {
-    return later(context, { ...job, deleted: true }, context.clock.now() + HELD_MS);
-  }
-  if (job.input.kind === "upload") {
-    const { uploadId } = job.input;
-    await context.blobs.deletePrefix(uploadBlobs(uploadId));
-    await context.table.deleteRange(uploadPartition(uploadId), "");
-  }
-  await context.blobs.deletePrefix(jobBlobs(job.id));
-  await context.table.deleteRange(jobPartition(job.id), "log#");
-  await context.table.deleteRange(jobPartition(job.id), "inc#");
-  await context.table.delete(jobKey(job.id), []);
 }
 
 async function attendUpload(context: Context, row: Row): Promise<void> {
@@ -205,6 +65,10 @@ async function attendUpload(context: Context, row: Row): Promise<void> {
   const now = context.clock.now();
   const { state, usedAt, jobId } = row.attributes;
   if (state === "finished") return;
+  if (state === "expired") {
+    await freeUploadPlace(context, row);
+    return removeUpload(context, id);
+  }
   if (typeof jobId === "string") {
     // A crash between making the job and closing the upload, or a finish under way: the job's row decides.
     if (await context.table.get(jobKey(jobId))) return closeUpload(context, id, jobId);
@@ -213,7 +77,7 @@ async function attendUpload(context: Context, row: Row): Promise<void> {
       { kind: "equals", name: "jobId", value: jobId },
     ]);
   }
-  const end = Number(usedAt) + context.limits.uploadIdleMs;
+  const end = uploadEnd(context, row);
   if (now < end) {
     await context.table.write(uploadKey(id), { index: { due: duePosition(`upload:${id}`, end) } }, [
       { kind: "equals", name: "state", value: "open" },
@@ -221,14 +85,12 @@ async function attendUpload(context: Context, row: Row): Promise<void> {
     return;
   }
   const expired = await context.table.write(uploadKey(id), { set: { state: "expired" } }, [
-    { kind: "one-of", name: "state", values: ["open", "expired"] },
+    { kind: "equals", name: "state", value: "open" },
     { kind: "equals", name: "usedAt", value: Number(usedAt) },
   ]);
   if (!expired.ok) return;
   await freeUploadPlace(context, expired.row);
-  await context.blobs.deletePrefix(uploadBlobs(id));
-  await context.table.deleteRange(uploadPartition(id), "chunk#");
-  await context.table.delete(uploadKey(id), [{ kind: "equals", name: "state", value: "expired" }]);
+  await removeUpload(context, id);
 }
 
 async function attendDownload(context: Context, row: Row): Promise<void> {
@@ -276,10 +138,14 @@ async function takeUp(context: Context, job: Job, adopt: (job: Job) => void, que
     adopt(job);
     return;
   }
-  if (job.state !== "processing") return releaseLost(context, job);
+  if (job.state !== "processing") return attendJob(context, job.id);
   const written = await context.table.write(
     jobKey(job.id),
-    { set: { state: "queued" satisfies JobState }, unset: ["worker", "leaseUntil"] },
+    {
+      set: { state: "queued" satisfies JobState },
+      unset: [...ATTEMPT_FACTS],
+      index: { due: queuedPosition(job, context.clock.now() + REDISPATCH_MS) },
+    },
     [
       { kind: "equals", name: "state", value: "processing" },
       { kind: "equals", name: "attempt", value: job.attempt },
@@ -290,5 +156,5 @@ async function takeUp(context: Context, job: Job, adopt: (job: Job) => void, que
 
 /** Clears what crashes left in a tenant's admission row. */
 export async function clearAdmission(context: Context, tenant: string): Promise<void> {
-  for (const set of ["jobs", "uploads", "downloads"] as const) await clearStale(context, tenant, set);
+  for (const set of ["jobs", "uploads", "downloads", "sessions"] as const) await clearStale(context, tenant, set);
 }

@@ -1,20 +1,25 @@
 // Uploads: arrays that arrive in chunks, in any order, and become a job's input. Each chunk is a blob with a receipt row;
 // finishing folds the receipts and rereads nothing.
-import { enter } from "./admission.ts";
+import { enter, leave } from "./admission.ts";
 import type { Caller, Context } from "./context.ts";
 import { DomainError } from "./errors.ts";
-import { type ChunkReceipt, readReceipts, receiptFromRow } from "./inputs.ts";
+import { type ChunkReceipt, receiptFromRow } from "./inputs.ts";
+import type { JobInput, StoredArray } from "./job.ts";
 import { jobIdFor, type NewJob, submitJob } from "./jobs.ts";
 import {
   admissionKey,
+  CHUNK_PREFIX,
   chunkPrefix,
   chunkSortKey,
   duePosition,
+  manifestBlob,
+  PART_PREFIX,
   uploadBlobs,
   uploadKey,
   uploadPartition,
 } from "./keys.ts";
-import type { CallOptions, Row, Value } from "./ports.ts";
+import { type DeclaredArray, declarations, partBytesOf, type Received, readReceived } from "./parts.ts";
+import type { CallOptions, Row, Value, WriteResult } from "./ports.ts";
 import { checkBytes, sizeAttribute } from "./quotas.ts";
 
 /** An open upload. */
@@ -48,43 +53,103 @@ export interface ReceivedArray {
 
 const TOTAL = "total:";
 
+/** What is known of an upload from its start on, so that its arrays can come by links. */
+export interface UploadPlan {
+  readonly arrays: readonly DeclaredArray[];
+  readonly partBytes: number;
+  /** Makes a repeat of the same start return the first upload. */
+  readonly idempotency?: NewJob["idempotency"];
+}
+
+/**
+ * @throws DomainError "too-many-transfers", "quota-exceeded"; with a plan "too-large" naming the array, and
+ *   "key-reused-with-other-body"
+ */
 export async function startUpload(
   context: Context,
   caller: Caller,
   header: { readonly [key: string]: Value },
+  plan?: UploadPlan,
 ): Promise<string> {
-  const id = context.ids.random();
-  const place = await enter(context, caller.tenant, "uploads", id, context.limits.openUploads);
+  const { tenant } = caller;
+  const { arrays = [], idempotency } = plan ?? {};
+  const id = idempotency ? context.ids.derived(`upload\n${tenant}\n${idempotency.key}`) : context.ids.random();
+  const earlier = idempotency && (await context.table.get(uploadKey(id)));
+  if (earlier) return repeatedStart(earlier, id, idempotency);
+  for (const { name, elements, elementBytes } of arrays) checkArrayBytes(context, name, elements, elementBytes);
+  const bytes = arrays.reduce((sum, { elements, elementBytes }) => sum + elements * elementBytes, 0);
+  const place = await enter(context, tenant, "uploads", id, context.limits.openUploads);
   const now = context.clock.now();
-  await context.table.write(
-    uploadKey(id),
-    {
-      set: {
-        tenant: caller.tenant,
-        state: "open",
-        header,
-        place: place.member,
-        createdAt: now,
-        usedAt: now,
-        chunks: 0,
+  const create = () =>
+    context.table.write(
+      uploadKey(id),
+      {
+        set: {
+          tenant,
+          state: "open",
+          header,
+          place: place.member,
+          createdAt: now,
+          usedAt: now,
+          chunks: 0,
+          ...(plan && { partBytes: plan.partBytes, linksUntil: 0, ...declarations(arrays) }),
+          ...(idempotency && { bodyDigest: idempotency.bodyDigest }),
+        },
+        index: { due: duePosition(`upload:${id}`, now + context.limits.uploadIdleMs) },
       },
-      index: { due: duePosition(`upload:${id}`, now + context.limits.uploadIdleMs) },
-    },
-    [{ kind: "row-absent" }],
-  );
-  return id;
+      [{ kind: "row-absent" }],
+    );
+  let written: WriteResult;
+  try {
+    written =
+      bytes === 0 || context.limits.storedBytes === undefined
+        ? await create()
+        : await inTurn(`bytes of ${tenant}`, async () => {
+            await checkBytes(context, tenant, bytes);
+            return create();
+          });
+  } catch (error) {
+    await leave(context, place).catch((fault) => context.onFault("giving back an upload's place", fault));
+    throw error;
+  }
+  if (written.ok) return id;
+  // Another call with this key was faster. Two in one millisecond take the same place, which is then the upload's.
+  if (written.row?.attributes["place"] !== place.member) await leave(context, place);
+  if (!idempotency || !written.row) throw new Error(`the upload id ${id} was given out twice`);
+  return repeatedStart(written.row, id, idempotency);
 }
 
-const unknownUpload = (): DomainError =>
+function repeatedStart(row: Row, id: string, { key, bodyDigest }: NonNullable<NewJob["idempotency"]>): string {
+  if (row.attributes["bodyDigest"] === bodyDigest && row.attributes["state"] !== "expired") return id;
+  const why =
+    row.attributes["state"] === "expired"
+      ? "belongs to an upload that was given up or has expired"
+      : "was used before for another request";
+  throw new DomainError("key-reused-with-other-body", `The idempotency key "${key}" ${why}; use a new key`);
+}
+
+function checkArrayBytes(context: Context, array: string, elements: number, elementBytes: number): void {
+  const limit = context.limits.arrayBytes;
+  if (elements <= Math.floor(limit / elementBytes)) return;
+  throw new DomainError(
+    "too-large",
+    `array ${array} is too large: ${elements} elements of ${elementBytes} bytes; at most ${limit} bytes are allowed`,
+  );
+}
+
+export const unknownUpload = (): DomainError =>
   new DomainError("upload-unknown", "Upload not found: the id is unknown, the upload was finished, or it expired");
 
-const isIdle = (context: Context, row: Row): boolean =>
-  context.clock.now() - Number(row.attributes["usedAt"]) > context.limits.uploadIdleMs;
+/** When an upload is forgotten that nobody touches: not before its last link has expired. */
+export const uploadEnd = (context: Context, { attributes: { usedAt, linksUntil } }: Row): number =>
+  Math.max(Number(usedAt) + context.limits.uploadIdleMs, Number(linksUntil ?? 0));
 
-async function openRow(context: Context, caller: Caller, uploadId: string, options?: CallOptions): Promise<Row> {
+/** The row of an open upload, or of one that is being finished. @throws DomainError "upload-unknown" */
+export async function openRow(context: Context, caller: Caller, uploadId: string, options?: CallOptions): Promise<Row> {
   const row = await context.table.get(uploadKey(uploadId), options);
-  const open = row && row.attributes["tenant"] === caller.tenant && row.attributes["state"] !== "finished";
-  if (!open || isIdle(context, row)) throw unknownUpload();
+  const state = row?.attributes["tenant"] === caller.tenant ? row.attributes["state"] : undefined;
+  const open = row && (state === "open" || state === "finishing");
+  if (!open || context.clock.now() > uploadEnd(context, row)) throw unknownUpload();
   return row;
 }
 
@@ -156,13 +221,7 @@ async function declaredTotal(context: Context, row: Row, chunk: NewChunk): Promi
   const name = TOTAL + array;
   let known = row.attributes[name];
   if (known === undefined && totalElements > 0) {
-    const limit = context.limits.arrayBytes;
-    if (totalElements > Math.floor(limit / elementBytes)) {
-      throw new DomainError(
-        "too-large",
-        `array ${array} is too large: ${totalElements} elements of ${elementBytes} bytes; at most ${limit} bytes are allowed`,
-      );
-    }
+    checkArrayBytes(context, array, totalElements, elementBytes);
     const declare = () =>
       context.table.write(
         { pk: row.pk, sk: row.sk },
@@ -319,10 +378,11 @@ export async function finishUpload(
     idempotencyKey === undefined ? undefined : await answeredBefore(context, caller, uploadId, idempotencyKey);
   if (finished !== undefined) return finished;
   const row = await openRow(context, caller, uploadId);
-  const receipts = await readReceipts(context.table, uploadId);
+  const received = await readReceived(context, uploadId, row);
   const upload = uploadFromRow(row);
   await touchUpload(context, uploadId);
-  const job = await prepare(upload, assemble(upload, receipts));
+  const arrays = assemble(upload, received);
+  const job = await prepare(upload, arrays);
   const jobId = await reserve(context, caller, row, job);
   let created: boolean;
   try {
@@ -331,7 +391,7 @@ export async function finishUpload(
       caller,
       jobId,
       job,
-      async () => ({ kind: "upload", uploadId }),
+      () => inputOf(context, uploadId, row, arrays),
       Number(row.attributes["createdAt"]),
     ));
   } catch (error) {
@@ -345,6 +405,22 @@ export async function finishUpload(
   // The job was made by another call that finished this upload at the same time.
   if (!created && !job.idempotency) throw unknownUpload();
   return jobId;
+}
+
+/** Where parts may have come by links, what is there is written down: what their links still bring is no input. */
+async function inputOf(
+  context: Context,
+  uploadId: string,
+  row: Row,
+  arrays: readonly ReceivedArray[],
+): Promise<JobInput> {
+  if (partBytesOf(row) === undefined) return { kind: "upload", uploadId };
+  const stored = arrays.flatMap(({ name, elementBytes, chunks }) =>
+    chunks.map(({ elements, blob }): StoredArray => ({ name, elementBytes, count: elements, blob, byteOffset: 0 })),
+  );
+  const key = manifestBlob(uploadId, context.ids.random());
+  const manifest = await context.blobs.put(key, [Buffer.from(JSON.stringify(stored))]);
+  return { kind: "upload", uploadId, manifest };
 }
 
 /** The job that this key made of this upload, if it did. */
@@ -400,35 +476,66 @@ export async function freeUploadPlace(context: Context, row: Row): Promise<void>
   await context.table.write(admissionKey(tenant), { removeFromSet: { uploads: [place] } }, [{ kind: "row-exists" }]);
 }
 
-/** Folds receipts into arrays. @throws DomainError "invalid-argument" naming the first hole or overlap of an array */
-function assemble(upload: Upload, receipts: readonly ChunkReceipt[]): ReceivedArray[] {
+/** A request that a link allows may be under way when the link expires, and ends within this time. */
+export const LINK_GRACE_MS = 15 * 60_000;
+
+/**
+ * Deletes all that an upload holds, and its row; but while links could still bring something the row stays, so that the
+ * sweep comes back for it. May be repeated.
+ */
+export async function removeUpload(context: Context, uploadId: string): Promise<void> {
+  await context.blobs.deletePrefix(uploadBlobs(uploadId));
+  for (const prefix of [CHUNK_PREFIX, PART_PREFIX]) await context.table.deleteRange(uploadPartition(uploadId), prefix);
+  const row = await context.table.get(uploadKey(uploadId));
+  const linksUntil = Number(row?.attributes["linksUntil"] ?? 0);
+  const last = linksUntil === 0 ? 0 : linksUntil + LINK_GRACE_MS;
+  if (context.clock.now() >= last) {
+    await context.table.delete(uploadKey(uploadId), []);
+    return;
+  }
+  await context.table.write(
+    uploadKey(uploadId),
+    { set: { state: "expired" }, index: { due: duePosition(`upload:${uploadId}`, last) } },
+    [{ kind: "row-exists" }],
+  );
+}
+
+/**
+ * Folds what has arrived into arrays.
+ * @throws DomainError "invalid-argument" naming the first hole or overlap of an array, and parts of a wrong size
+ */
+function assemble(upload: Upload, { pieces: receipts, misfits }: Received): ReceivedArray[] {
   const byArray = new Map<string, ChunkReceipt[]>();
   for (const receipt of receipts) {
     const chunks = byArray.get(receipt.array);
     if (chunks) chunks.push(receipt);
     else byArray.set(receipt.array, [receipt]);
   }
-  const faults: string[] = [];
+  const faults = misfits.map(
+    ({ array, elementOffset, bytes, needed }) =>
+      `array ${array}: the part at element ${elementOffset} has ${bytes} bytes, ${needed} are needed; send it again`,
+  );
+  const wrong = new Set(misfits.map(({ array }) => array));
   const arrays: ReceivedArray[] = [];
   for (const [name, total] of upload.totals) {
+    if (wrong.has(name)) continue;
     const chunks = byArray.get(name) ?? [];
     let covered = 0;
+    let used = 0;
     for (const chunk of chunks) {
       if (chunk.elementOffset !== covered) break;
       covered += chunk.elements;
+      used += 1;
     }
-    if (covered === total) {
+    if (covered === total && used === chunks.length) {
       arrays.push({ name, elementBytes: chunks[0]?.elementBytes ?? 1, elements: total, chunks });
       continue;
     }
-    const next = chunks.find((chunk) => chunk.elementOffset >= covered)?.elementOffset;
-    const overlaps = chunks.some(
-      (chunk) => chunk.elementOffset < covered && chunk.elementOffset + chunk.elements > covered,
-    );
+    const next = chunks[used];
     faults.push(
-      overlaps
-        ? `array ${name}: two chunks cover element ${covered - 1}`
-        : `array ${name}: elements ${covered} to ${(next ?? total) - 1} of ${total} were not sent`,
+      next !== undefined && next.elementOffset < covered
+        ? `array ${name}: two chunks cover element ${Math.min(covered, next.elementOffset + next.elements) - 1}`
+        : `array ${name}: elements ${covered} to ${(next?.elementOffset ?? total) - 1} of ${total} were not sent`,
     );
   }
   if (faults.length > 0) throw new DomainError("invalid-argument", `ValidationError: ${faults.join("; ")}`);

@@ -90,6 +90,8 @@ const shareOf = (tenant: string) => createHash("sha256").update(tenant).digest("
  * Errors are DomainErrors: "unavailable", "too-large", or "feature-unsupported" for a placement that was not set up.
  */
 export class BatchDispatcher implements Dispatcher {
+  /** A worker that cannot be reached may run on; its attempt is over all the same. */
+  readonly attemptEndsWith = "lease";
   readonly #options: BatchDispatcherOptions;
   /** Dispatches under way in this process, by Batch job name. */
   readonly #underWay = new Map<string, Promise<void>>();

@@ -9,7 +9,7 @@ const event: JobEvent = {
   jobId: "j1",
   tenant: "acme",
   at: 1_700_000_000_000,
-  detail: { objective: 3.5, jobId: "not this one" },
+  detail: { kind: "lp", placement: "cpu", attempt: 1, timings: {}, objective: 3.5 },
 };
 
 function bus(answer: () => Promise<string | undefined>) {
@@ -30,10 +30,11 @@ describe("events on EventBridge", () => {
     expect(JSON.parse(entry!.detail)).toEqual({
       version: 1,
       id: "e1",
+      type: "Job Completed",
       jobId: "j1",
       tenant: "acme",
-      at: event.at,
-      objective: 3.5,
+      time: "2023-11-14T22:13:20.000Z",
+      ...event.detail,
     });
   });
 

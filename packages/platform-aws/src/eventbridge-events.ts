@@ -1,9 +1,7 @@
 // Job events on an EventBridge bus.
-import { type CallOptions, DomainError, type Events, type JobEvent } from "@sortie/core";
+import { type CallOptions, DomainError, type Events, type JobEvent, jobEventBody } from "@sortie/core";
 import { awsFault } from "./faults.ts";
 
-/** The version of the schema of `detail`; a consumer that meets another one must not guess. */
-export const EVENT_VERSION = 1;
 export const EVENT_SOURCE = "sortie";
 /** What EventBridge takes for one entry, in bytes of UTF-8. */
 const ENTRY_BYTES = 256 * 1024;
@@ -24,9 +22,8 @@ export interface EventBridgeApi {
 }
 
 /**
- * Puts every event on one bus: source "sortie", the event's type as its detail type, and as detail
- * `{ version, id, jobId, tenant, at, …event.detail }`, `at` in milliseconds since 1970. An event that is put twice has the
- * same `id` twice.
+ * Puts every event on one bus: source "sortie", the event's type as its detail type, and as detail the body that
+ * `JOB_EVENT_SCHEMA` of @sortie/core describes. An event that is put twice has the same `id` twice.
  *
  * Rejects with a DomainError: "unavailable" (try again later) or "too-large".
  */
@@ -42,9 +39,9 @@ export class EventBridgeEvents implements Events {
   async publish(event: JobEvent, options?: CallOptions): Promise<void> {
     const signal = options?.signal;
     signal?.throwIfAborted();
-    const { id, type, jobId, tenant, at } = event;
+    const { id, type, jobId, at } = event;
     const what = `event ${id} of job ${jobId}`;
-    const detail = JSON.stringify({ ...event.detail, version: EVENT_VERSION, id, jobId, tenant, at });
+    const detail = JSON.stringify(jobEventBody(event));
     const bytes = Buffer.byteLength(detail) + Buffer.byteLength(type) + EVENT_SOURCE.length;
     if (bytes > ENTRY_BYTES) {
       throw new DomainError("too-large", `${what} has ${bytes} bytes; EventBridge takes ${ENTRY_BYTES}`);

@@ -20,6 +20,7 @@ const layout = (dataDir: string) => ({
   format: join(dataDir, "format.json"),
   table: join(dataDir, "sortie.sqlite"),
   blobs: join(dataDir, "blobs"),
+  linkKey: join(dataDir, "links.key"),
   logs: join(dataDir, "logs"),
   lock: join(dataDir, "lock.sqlite"),
   holder: join(dataDir, "server.json"),
@@ -93,7 +94,7 @@ export async function openLocalPlatform({
   } catch (error) {
     throw fileFault(error, `data directory ${dataDir}`);
   }
-  const blobs = await FileBlobs.open({ folder: paths.blobs, durability });
+  const blobs = await FileBlobs.open({ folder: paths.blobs, durability, linkKeyFile: paths.linkKey });
   const table = await SqliteTable.open({ file: paths.table, durability });
   return {
     table,

@@ -1,10 +1,13 @@
 // Blobs as files. A file is written aside and renamed when it is complete, so no reader ever sees a part of one.
-import { mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { link, mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import type { Readable } from "node:stream";
 import {
   BLOCK_BYTES,
   type BlobRef,
   type Blobs,
+  type ByteRange,
   type CallOptions,
   checkBlobKey,
   checkBlobPrefix,
@@ -22,6 +25,7 @@ import {
   writeParts,
 } from "./blob-files.ts";
 import { blocksOf, Digests } from "./digests.ts";
+import { FileLinks } from "./file-links.ts";
 import { isRunning, parseIdentity, thisProcess } from "./process-identity.ts";
 import { Semaphore } from "./semaphore.ts";
 import type { Durability } from "./sqlite-protocol.ts";
@@ -30,12 +34,16 @@ import type { Durability } from "./sqlite-protocol.ts";
 const OPEN_FILES = 64;
 /** Blocks of one read that are read and verified at once. */
 const BLOCKS_AT_ONCE = 2;
+/** Files that links read or write at once. Apart from the others: a slow client must not hold up the store. */
+const LINKED_FILES = 256;
 
 export interface FileBlobsOptions {
   /** Made if it does not exist. Nothing else may keep files in it. */
   readonly folder: string;
   /** Default "process". */
   readonly durability?: Durability | undefined;
+  /** File of the key that signs links. Absent: there are none. */
+  readonly linkKeyFile?: string | undefined;
 }
 
 /** Files being written carry their writer's name, so that those of dead writers can be told. */
@@ -59,9 +67,11 @@ export class FileBlobs implements Blobs {
   readonly #durability: Durability;
   readonly #digests = new Digests();
   readonly #files = new Semaphore(OPEN_FILES);
+  readonly #linked = new Semaphore(LINKED_FILES);
+  readonly links: FileLinks | undefined;
 
   /** Makes the folder and removes what dead processes left half written. */
-  static async open({ folder, durability = "process" }: FileBlobsOptions): Promise<FileBlobs> {
+  static async open({ folder, durability = "process", linkKeyFile }: FileBlobsOptions): Promise<FileBlobs> {
     const root = resolve(folder);
     const aside = join(root, ASIDE);
     try {
@@ -72,12 +82,13 @@ export class FileBlobs implements Blobs {
     } catch (error) {
       throw fileFault(error, `blob folder ${root}`);
     }
-    return new FileBlobs(root, durability);
+    return new FileBlobs(root, durability, linkKeyFile);
   }
 
-  private constructor(root: string, durability: Durability) {
+  private constructor(root: string, durability: Durability, linkKeyFile: string | undefined) {
     this.#root = root;
     this.#durability = durability;
+    this.links = linkKeyFile === undefined ? undefined : new FileLinks(linkKeyFile);
   }
 
   async put(key: string, parts: readonly Uint8Array[], options?: CallOptions): Promise<BlobRef> {
@@ -127,7 +138,7 @@ export class FileBlobs implements Blobs {
           const bytes = wanted.byteLength === to - from ? wanted : Buffer.allocUnsafeSlow(to - from);
           const found = await readFully(handle, from, bytes);
           if (found < bytes.byteLength) throw corrupt(ref.key, from + found, to, "are missing");
-          if ((await this.#digests.of([bytes])) !== ref.digests[block]) {
+          if (!ref.unverified && (await this.#digests.of([bytes])) !== ref.digests[block]) {
             throw corrupt(ref.key, from, to, "do not match their digest");
           }
           if (bytes !== wanted) wanted.set(bytes.subarray(first - from, last - from));
@@ -141,6 +152,63 @@ export class FileBlobs implements Blobs {
         throw corrupt(ref.key, 0, ref.bytes, "are missing", error);
       }
       throw fileFault(error, `blob ${ref.key}`);
+    }
+  }
+
+  /**
+   * Stores what a link brings, piece by piece: exactly `bytes` bytes. Nothing stays of what is cut off, too long, too short
+   * or other than `sha256` (lower-case hex).
+   * @returns false if the key exists already and no digest says that it is the same
+   * @throws DomainError "invalid-argument" for another length or other bytes
+   */
+  async receive(
+    key: string,
+    bytes: number,
+    source: AsyncIterable<Uint8Array>,
+    sha256: string | undefined,
+    options?: CallOptions,
+  ): Promise<boolean> {
+    checkBlobKey(key);
+    const signal = options?.signal;
+    using _ = await this.#linked.acquire(signal);
+    asideCount += 1;
+    const aside = join(this.#root, ASIDE, asideName(asideCount));
+    try {
+      const found = await this.#receiveAside(aside, bytes, source, sha256 !== undefined, signal);
+      if (sha256 !== undefined && found !== sha256) {
+        throw new DomainError("invalid-argument", `these bytes have the SHA-256 ${found}; ${sha256} is needed`);
+      }
+      signal?.throwIfAborted();
+      if (sha256 !== undefined) await this.#giveName(aside, key);
+      else if (!(await this.#giveFreshName(aside, key))) return false;
+      return true;
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      throw fileFault(error, `blob ${key}`);
+    } finally {
+      await rm(aside, { force: true });
+    }
+  }
+
+  /** One range of a blob as a stream, unverified; undefined if there is no such blob, or if it ends before. */
+  async send(key: string, { offset, length }: ByteRange, options?: CallOptions): Promise<Readable | undefined> {
+    checkBlobKey(key);
+    const permit = await this.#linked.acquire(options?.signal);
+    try {
+      const handle = await open(this.#path(key), "r");
+      const { size } = await handle.stat();
+      if (offset + length > size) {
+        await handle.close();
+        permit[Symbol.dispose]();
+        return undefined;
+      }
+      const stream = handle.createReadStream({ start: offset, end: offset + length - 1 });
+      return stream.once("close", () => permit[Symbol.dispose]());
+    } catch (error) {
+      permit[Symbol.dispose]();
+      const code = codeOf(error);
+      if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return undefined;
+      throw fileFault(error, `blob ${key}`);
     }
   }
 
@@ -210,12 +278,50 @@ export class FileBlobs implements Blobs {
     if (this.#durability === "power") await handle.sync();
   }
 
+  /** @returns the digest, if it is wanted */
+  async #receiveAside(
+    aside: string,
+    bytes: number,
+    source: AsyncIterable<Uint8Array>,
+    hashed: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
+    const hash = hashed ? createHash("sha256") : undefined;
+    const wrong = (found: string) => new DomainError("invalid-argument", `${found} came; ${bytes} are needed`);
+    let received = 0;
+    await using handle = await open(aside, "wx");
+    for await (const piece of source) {
+      received += piece.byteLength;
+      if (received > bytes) throw wrong(`${received} bytes and more`);
+      hash?.update(piece);
+      await writeParts(handle, [piece], signal);
+    }
+    if (received < bytes) throw wrong(`${received} bytes`);
+    if (this.#durability === "power") await handle.sync();
+    return hash?.digest("hex");
+  }
+
   async #giveName(aside: string, key: string): Promise<void> {
+    await this.#name(key, (path) => rename(aside, path));
+  }
+
+  /** @returns false if there is a blob of this name */
+  async #giveFreshName(aside: string, key: string): Promise<boolean> {
+    try {
+      await this.#name(key, (path) => link(aside, path));
+      return true;
+    } catch (error) {
+      if (codeOf(error) === "EEXIST") return false;
+      throw error;
+    }
+  }
+
+  async #name(key: string, give: (path: string) => Promise<void>): Promise<void> {
     const path = this.#path(key);
     for (let attempt = 1; ; attempt += 1) {
       try {
         await mkdir(dirname(path), { recursive: true });
-        await rename(aside, path);
+        await give(path);
         break;
       } catch (error) {
         // Somebody who deleted the last blob in that folder has just removed the folder.

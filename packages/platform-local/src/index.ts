@@ -8,6 +8,8 @@ export {
   workerLogFile,
 } from "./data-dir.ts";
 export { FileBlobs, type FileBlobsOptions } from "./file-blobs.ts";
+export { FileLinks, LINK_PATH, type LinkGrant, rangeHeader } from "./file-links.ts";
+export { openKeyFile } from "./key-file.ts";
 export { defaultMemoryBudget, sizeInWords } from "./memory-budget.ts";
 export type { PoolCommand, PoolReport } from "./pool-protocol.ts";
 export type { ExitInfo } from "./pool-worker.ts";
@@ -21,4 +23,3 @@ export {
 export { type PoolStats, ProcessPoolDispatcher, type ProcessPoolOptions } from "./process-pool.ts";
 export type { Durability } from "./sqlite-protocol.ts";
 export { SqliteTable, type SqliteTableOptions } from "./sqlite-table.ts";
-export { systemClock, systemIds } from "./system.ts";

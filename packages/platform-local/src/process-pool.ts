@@ -77,6 +77,8 @@ function openLog(file: string): number {
 
 /** Dispose of it to stop taking jobs: idle workers leave, busy ones finish their jobs without us and leave then. */
 export class ProcessPoolDispatcher implements Dispatcher {
+  /** A worker that slept with its machine goes on when both wake up. */
+  readonly attemptEndsWith = "lease-and-worker";
   readonly #options: ProcessPoolOptions;
   readonly #budget: number;
   readonly #output: number;

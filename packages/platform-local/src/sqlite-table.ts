@@ -10,6 +10,7 @@ import {
   DomainError,
   type IndexName,
   type Key,
+  MAX_TIMER_MS,
   type Page,
   type QueryRange,
   type Row,
@@ -27,7 +28,6 @@ import type {
   ThreadData,
   ToThread,
 } from "./sqlite-protocol.ts";
-import { MAX_TIMER_MS } from "./system.ts";
 
 /** Most operations in one transaction. */
 const BATCH_OPERATIONS = 256;

@@ -1,3 +1,23 @@
 // The public face of @sortie/rpc: the services, ready to be mounted.
+export { type NewModel, submitModel } from "./cuopt/submit-model.ts";
+export { BlobPipelineFiles } from "./cuvis/blob-files.ts";
+export type { CuvisContext } from "./cuvis/context.ts";
+export { invalid, notFound } from "./cuvis/errors.ts";
+export type { PipelineFiles } from "./cuvis/files.ts";
+export { createInference, type Infer } from "./cuvis/inference.ts";
+export type { CuvisOptions } from "./cuvis/service.ts";
 export { CODE_OF_REASON, toClientError } from "./errors.ts";
+export { CALLER, callerFromHost } from "./host/caller.ts";
+export { type FaultLog, internalError } from "./host/error-guard.ts";
+export { createHealth, type Health } from "./host/health.ts";
+export {
+  type HostRoutes,
+  type Mount,
+  type MountOptions,
+  mountRoutes,
+  type Protocol,
+  protocolOf,
+  type RequestHead,
+  unknownMethodHeaders,
+} from "./host/mount.ts";
 export { createRoutes, type RouteOptions, type Routes } from "./routes.ts";

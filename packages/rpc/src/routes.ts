@@ -1,7 +1,7 @@
 // Mounts the services on Connect routers: one for binary messages, whose largest messages stay undecoded, and one for JSON.
 import { create, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
-import { type Caller, type Context, DomainError } from "@sortie/core";
+import { type Caller, type Context, DomainError, WEBHOOK_HEADER } from "@sortie/core";
 import {
   CuOptRemoteService,
   IncumbentResponseSchema,
@@ -11,16 +11,29 @@ import {
   rawMessage,
   StartChunkedUploadRequestSchema,
   SubmitJobRequestSchema,
+  TransferService,
   withRawMessages,
 } from "@sortie/wire";
 import { type Call, type CuOptHandlers, createCuOptHandlers } from "./cuopt/handlers.ts";
+import { type CuvisOptions, mountCuvis } from "./cuvis/service.ts";
 import { toClientError } from "./errors.ts";
 import { createJobHandlers } from "./sortie/job-service.ts";
+import { createTransferHandlers } from "./sortie/transfer-service.ts";
 
 export interface RouteOptions {
   readonly maxMessageBytes: number;
+  /** Where links of the server's own begin. Default: the address that the client called. */
+  readonly publicUrl?: string | undefined;
   /** On whose behalf a request is made. @throws DomainError "unauthenticated" */
   readonly callerOf: (request: HandlerContext) => Caller | Promise<Caller>;
+  /**
+   * Waits and streams end by themselves after so many milliseconds with what they have: a wait with the job's present
+   * state, a log without its final message, and the client goes on from there. For hosts that are paid by the time they
+   * wait, or live too short to wait for long. Default: they last until the job ends.
+   */
+  readonly waitMs?: number | undefined;
+  /** The pipeline service, where it is served. */
+  readonly cuvis?: CuvisOptions | undefined;
 }
 
 export interface Routes {
@@ -34,6 +47,7 @@ const LONGEST_KEY = 255;
 export function createRoutes(context: Context, options: RouteOptions): Routes {
   const cuopt = createCuOptHandlers(context, options);
   const jobs = createJobHandlers(context);
+  const transfers = createTransferHandlers(context, options, cuopt);
 
   const callFrom = async (handler: HandlerContext): Promise<Call> => {
     const key = handler.requestHeader.get(IDEMPOTENCY_HEADER) || undefined;
@@ -43,8 +57,16 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
         `${IDEMPOTENCY_HEADER} has ${key.length} characters; at most ${LONGEST_KEY} are allowed`,
       );
     }
-    return { caller: await options.callerOf(handler), signal: handler.signal, idempotencyKey: key };
+    return {
+      caller: await options.callerOf(handler),
+      signal: handler.signal,
+      idempotencyKey: key,
+      baseUrl: options.publicUrl ?? URL.parse(handler.url)?.origin ?? "",
+      webhook: handler.requestHeader.get(WEBHOOK_HEADER) || undefined,
+    };
   };
+
+  const mountPipelines = options.cuvis && mountCuvis(options.cuvis, callFrom);
 
   /** Gives a handler its call, and clients errors that are meant for them. */
   function unary<I, O>(
@@ -82,6 +104,14 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
     streamLogs: streaming(cuopt.streamLogs),
   };
   const jobRoutes = { listJobs: unary(jobs.listJobs), getJob: unary(jobs.getJob) };
+  const transferRoutes = {
+    createUpload: unary(transfers.createUpload),
+    getUploadLinks: unary(transfers.getUploadLinks),
+    getUploadState: unary(transfers.getUploadState),
+    submitUpload: unary(transfers.submitUpload),
+    abortUpload: unary(transfers.abortUpload),
+    getResultLinks: unary(transfers.getResultLinks),
+  };
 
   return {
     binary(router) {
@@ -98,6 +128,8 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
         // The descriptor's message types are replaced at run time, which its static type cannot say.
       } as never);
       router.service(JobService, jobRoutes);
+      router.service(TransferService, transferRoutes);
+      mountPipelines?.(router, false);
     },
     json(router) {
       router.service(CuOptRemoteService, {
@@ -117,6 +149,8 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
         ),
       });
       router.service(JobService, jobRoutes);
+      router.service(TransferService, transferRoutes);
+      mountPipelines?.(router, true);
     },
   };
 }

@@ -4,6 +4,7 @@ import {
   type Context,
   clearAdmission,
   createIdentify,
+  DomainError,
   feedsAreFinal,
   getJob,
   type JobEvent,
@@ -16,23 +17,32 @@ import {
   readLog,
   recover,
   sweep,
+  systemClock,
+  systemIds,
+  WebhookCourier,
 } from "@sortie/core";
+import { FolderInbox } from "@sortie/inbox";
+import { Engine } from "@sortie/pipeline";
 import {
   type ExitInfo,
   lockDataDir,
   openLocalPlatform,
   type PoolStats,
   ProcessPoolDispatcher,
-  systemClock,
-  systemIds,
 } from "@sortie/platform-local";
-import { createRoutes } from "@sortie/rpc";
+import { type CuvisContext, callerFromHost, createInference, createRoutes } from "@sortie/rpc";
+import { PipelineHost } from "@sortie/sessions";
+import { createWebhookSender } from "@sortie/webhooks";
+import { cuvis } from "@sortie/wire";
 import { type WorkerSettings, workerProgram } from "@sortie/worker";
 import type { Logger } from "pino";
-import { CALLER, headersOf, peerOf } from "./caller.ts";
+import { headersOf, peerOf } from "./caller.ts";
 import type { AppGauge } from "./metrics.ts";
+import { LocalPipelineFiles } from "./pipeline-files.ts";
 import type { App } from "./run-server.ts";
 import type { Settings } from "./settings.ts";
+import { createTransferHandler } from "./transfers.ts";
+import { masterWebhookSecret } from "./webhook-secrets.ts";
 
 const SWEEP_MS = 500;
 const ECHO_BYTES = 64 * 1024;
@@ -44,6 +54,8 @@ function limitsFrom(settings: Settings): Limits {
     openUploads: settings.uploadLimit,
     openDownloads: settings.downloadLimit,
     uploadIdleMs: settings.uploadIdleSeconds * 1000,
+    sessions: settings.sessionLimit,
+    sessionIdleMs: settings.sessionIdleSeconds * 1000,
     downloadIdleMs: settings.downloadIdleSeconds * 1000,
     jobTtlMs: settings.timeToLiveHours * 3_600_000,
     maxAttempts: settings.maxAttempts,
@@ -67,7 +79,8 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
   const limits = limitsFrom(settings);
   const stopping = new AbortController();
   const onFault = (what: string, error: unknown) => logger.error({ err: error }, what);
-  const workerSettings: WorkerSettings = { dataDir: dataDirectory, durability, limits };
+  const pipelineRoots = [settings.configsDirectory, ...settings.pipelineRoots];
+  const workerSettings: WorkerSettings = { dataDir: dataDirectory, durability, limits, dataRoots: pipelineRoots };
 
   const pool = new ProcessPoolDispatcher({
     size: settings.workers,
@@ -89,11 +102,25 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
     },
   });
   undo.use(pool);
+  const webhooks = new WebhookCourier(
+    createWebhookSender({
+      masterSecret: () => masterWebhookSecret(settings),
+      allowPrivate: settings.webhookAllowPrivate,
+    }),
+  );
+  undo.defer(() => webhooks.close());
+  const inbox = await openInbox(settings, logger);
   const context: Context = {
     ...platform,
     dispatcher: pool,
     placement: LOCAL_PLACEMENT,
-    events: { publish: async (event) => logEvent(logger, event) },
+    events: {
+      publish: async (event) => {
+        logEvent(logger, event);
+        await inbox?.tell(context, event);
+      },
+    },
+    webhooks,
     clock: systemClock,
     ids: systemIds,
     limits,
@@ -105,15 +132,29 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
     pool.adopt(String(job.worker), job.id, job.memoryBytes);
   });
   const stopSweeping = startSweep(context);
+  const inboxRuns = inbox?.run(context, stopping.signal);
   const identifyCall = createIdentify(context, {
     required: settings.requireToken || settings.tlsTenant !== "none",
   });
+  const files = new LocalPipelineFiles({ configs: settings.configsDirectory, roots: settings.pipelineRoots });
+  const pipelines: CuvisContext = {
+    ...context,
+    filesOf: () => files,
+    host: new PipelineHost(),
+    strictPlugins: settings.strictPlugins,
+  };
+  undo.defer(() => pipelines.host.close());
+  const engine = undo.use(new Engine({ provider: settings.pipelineProvider }));
+  const maxPipelineMessageBytes = settings.pipelineMaxMessageMb * 1024 * 1024;
   const routes = createRoutes(context, {
     maxMessageBytes: settings.maxMessageBytes,
-    callerOf: (request) => {
-      const caller = request.values.get(CALLER);
-      if (caller === undefined) throw new Error("the host has not asked who makes this call");
-      return caller;
+    callerOf: callerFromHost,
+    publicUrl: settings.publicUrl,
+    cuvis: {
+      context: pipelines,
+      infer: createInference(pipelines, engine),
+      olderNodeForm: settings.olderNodeForm,
+      maxMessageBytes: maxPipelineMessageBytes,
     },
   });
   const opened = undo.move();
@@ -121,9 +162,12 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
   return {
     routes,
     identify: async (request) => identifyCall(headersOf(request), settings.tlsTenant === "cn" ? peerOf(request) : {}),
+    serviceLimits: { [cuvis.CuvisAIService.typeName]: maxPipelineMessageBytes },
+    transfers: createTransferHandler({ blobs: platform.blobs, logger, now: () => systemClock.now() }),
     gauges: () => readGauges(pool.stats()),
     async stop() {
       stopping.abort();
+      await inboxRuns;
       await stopSweeping();
       await opened.disposeAsync();
     },
@@ -132,6 +176,23 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
 
 function logEvent(logger: Logger, event: JobEvent): void {
   logger.info({ eventId: event.id, jobId: event.jobId, tenant: event.tenant, ...event.detail }, event.type);
+}
+
+/** The folder whose files become jobs, if there is one. @throws DomainError that names the folder */
+async function openInbox(settings: Settings, logger: Logger): Promise<FolderInbox | undefined> {
+  const { inbox: folder, inboxTenant: tenant } = settings;
+  if (folder === undefined) return undefined;
+  try {
+    return await FolderInbox.open({
+      folder,
+      caller: { tenant },
+      onTaken: (file, taken) => logger.info({ file, tenant, ...taken }, "a file of the inbox was taken"),
+    });
+  } catch (error) {
+    throw new DomainError("unavailable", `--inbox ${folder} cannot be used: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
 }
 
 /** What a worker's end says of the job it had. A crash points at the model; being killed from outside does not. */

@@ -1,18 +1,11 @@
-// Who makes a request: what core's identities need to know of a Node request, and where the answer waits for the routes.
+// Who makes a request: what core's identities need to know of a Node request.
 import type { TLSSocket } from "node:tls";
-import { type ContextKey, createContextKey } from "@connectrpc/connect";
 import { type Caller, type CallHeaders, DomainError, type Peer } from "@sortie/core";
 import type { NodeRequest } from "./rpc-handler.ts";
 import { isLoopback } from "./settings.ts";
 
 /** Settles with the caller of a request, or rejects with why there is none. */
 export type IdentifyRequest = (request: NodeRequest) => Promise<Caller>;
-
-/** Where a route finds its caller; undefined only for services that anyone may call. */
-export const CALLER: ContextKey<Promise<Caller> | undefined> = createContextKey<Promise<Caller> | undefined>(
-  undefined,
-  { description: "on whose behalf the call is made" },
-);
 
 export function headersOf(request: NodeRequest): CallHeaders {
   return {

@@ -38,7 +38,9 @@ export async function openEmbedded(options: EmbeddedOptions = {}): Promise<Embed
       port: 0,
       routes: app.routes,
       identify: app.identify,
+      transfers: app.transfers,
       maxMessageBytes: settings.maxMessageBytes,
+      serviceLimits: app.serviceLimits,
       logger,
     });
     return {

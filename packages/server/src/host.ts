@@ -2,16 +2,17 @@
 import { createServer as createHttp1Server } from "node:http";
 import { createServer as createHttp2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo, Server } from "node:net";
-import { Code, ConnectError, type ConnectRouter, type Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { compressionGzip } from "@connectrpc/connect-node";
+import { type Health, type HostRoutes, mountRoutes } from "@sortie/rpc";
 import Fastify from "fastify";
 import type { Logger } from "pino";
 import { ByteBudget } from "./byte-budget.ts";
 import { type IdentifyRequest, refusalOf } from "./caller.ts";
 import { createFront, type Front, type TlsOptions } from "./front.ts";
-import { createHealth, type Health } from "./health.ts";
 import { createMetrics, type FinishedCall, type ReadGauges } from "./metrics.ts";
-import { describedServices, reflectionRoutes } from "./reflection.ts";
-import { createRpcHandler, type HostRoutes, type NodeRequest, type NodeResponse } from "./rpc-handler.ts";
+import { createRpcHandler, type NodeRequest, type NodeResponse } from "./rpc-handler.ts";
+import type { TransferHandler } from "./transfers.ts";
 
 const MIB = 1024 * 1024;
 
@@ -22,7 +23,11 @@ export interface HostOptions {
   readonly routes: HostRoutes;
   /** Largest message, received or sent, bytes. Larger ones get RESOURCE_EXHAUSTED and the connection goes on. */
   readonly maxMessageBytes: number;
+  /** Services with a limit of their own, which their routes keep as well, by full name. */
+  readonly serviceLimits?: Readonly<Record<string, number>> | undefined;
   readonly logger: Logger;
+  /** Answers signed links. Absent: there are none. */
+  readonly transfers?: TransferHandler | undefined;
   readonly tls?: TlsOptions | undefined;
   /** Run inside the host's own error guard, outermost first. */
   readonly interceptors?: readonly Interceptor[] | undefined;
@@ -72,26 +77,24 @@ const STOP_INTERVAL_MS = 20;
 export async function startHost(options: HostOptions): Promise<Host> {
   const { logger } = options;
   let stopping = false;
-  const health = createHealth(() => services.map((service) => service.typeName));
-  const services = describedServices((router) => {
-    options.routes.json(router);
-    health.routes(router);
+  const mount = mountRoutes({
+    routes: options.routes,
+    interceptors: options.interceptors,
+    maxMessageBytes: options.maxMessageBytes,
+    compression: [compressionGzip],
+    log: logger,
   });
-  const own = (router: ConnectRouter) => {
-    health.routes(router);
-    reflectionRoutes(router, services);
-  };
-  const both = (register: (router: ConnectRouter) => void) => (router: ConnectRouter) => {
-    register(router);
-    own(router);
-  };
+  const { health } = mount;
   const metrics = createMetrics(options.readGauges);
   const rpc = createRpcHandler({
-    routes: { binary: both(options.routes.binary), json: both(options.routes.json) },
-    interceptors: options.interceptors ?? [],
-    maxMessageBytes: options.maxMessageBytes,
+    mount,
+    limitOf: (service) => options.serviceLimits?.[service] ?? options.maxMessageBytes,
     budget: new ByteBudget(
-      Math.max(options.maxInFlightBytes ?? 1024 * MIB, options.maxMessageBytes),
+      Math.max(
+        options.maxInFlightBytes ?? 1024 * MIB,
+        options.maxMessageBytes,
+        ...Object.values(options.serviceLimits ?? {}),
+      ),
       options.inFlightWaitMs ?? 30_000,
     ),
     identify: options.identify,
@@ -138,6 +141,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     // Nothing listens here: the front hands the connections over.
     serverFactory: (handler) => {
       const listener = (request: NodeRequest, response: NodeResponse) => {
+        if (options.transfers?.(request, response)) return;
         if (!rpc.handle(request, response)) handler(request as never, response as never);
       };
       http1.on("request", listener);

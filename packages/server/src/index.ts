@@ -1,12 +1,13 @@
 // The public face of @sortie/server: the host, the settings, and the server as a program.
+
+export { nearest } from "@sortie/core";
+export type { Health, HostRoutes } from "@sortie/rpc";
 export { createApp } from "./app.ts";
 export { type EmbeddedOptions, type EmbeddedServer, openEmbedded } from "./embedded.ts";
-export type { Health } from "./health.ts";
 export { type Host, type HostOptions, ListenError, startHost } from "./host.ts";
 export type { AppGauge, FinishedCall, ReadGauges } from "./metrics.ts";
-export { nearest } from "./nearest.ts";
-export type { HostRoutes } from "./rpc-handler.ts";
 export { type App, type CreateApp, type RunOptions, runServer } from "./run-server.ts";
 export { isLoopback, readSettings, type Settings, SettingsError } from "./settings.ts";
 export { settingsHelp } from "./settings-text.ts";
 export { type NewToken, openTokenStore, type TokenInfo, type TokenStore } from "./token-store.ts";
+export { tenantWebhookSecret } from "./webhook-secrets.ts";

@@ -2,43 +2,25 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import { performance } from "node:perf_hooks";
-import {
-  Code,
-  ConnectError,
-  type ConnectRouter,
-  createConnectRouter,
-  createContextValues,
-  type Interceptor,
-} from "@connectrpc/connect";
+import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
-import {
-  compressionGzip,
-  universalRequestFromNodeRequest,
-  universalResponseToNodeResponse,
-} from "@connectrpc/connect-node";
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { Caller } from "@sortie/core";
-import { toClientError } from "@sortie/rpc";
+import { CALLER, internalError, type Mount, protocolOf, toClientError, unknownMethodHeaders } from "@sortie/rpc";
 import { Health as HealthService } from "@sortie/wire";
 import type { Logger } from "pino";
 import type { ByteBudget, Release } from "./byte-budget.ts";
-import { CALLER, type IdentifyRequest } from "./caller.ts";
-import { errorGuard, internalError } from "./error-guard.ts";
+import type { IdentifyRequest } from "./caller.ts";
 import type { FinishedCall, Metrics } from "./metrics.ts";
 import { readRequestBody } from "./request-body.ts";
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
-/** The same services twice: JSON needs typed messages, while binary routes may take some messages undecoded. */
-export interface HostRoutes {
-  readonly binary: (router: ConnectRouter) => void;
-  readonly json: (router: ConnectRouter) => void;
-}
-
 export interface RpcHandlerOptions {
-  readonly routes: HostRoutes;
-  readonly interceptors: readonly Interceptor[];
-  readonly maxMessageBytes: number;
+  readonly mount: Mount;
+  /** Largest message of a service, by its full name. */
+  readonly limitOf: (service: string) => number;
   readonly budget: ByteBudget;
   /** Finds out who calls, before the body is read; absent: nobody asks. Health is open to all. */
   readonly identify?: IdentifyRequest | undefined;
@@ -63,8 +45,6 @@ interface Call {
 }
 
 export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
-  const binary = buildPaths(options.routes.binary, options);
-  const json = buildPaths(options.routes.json, options);
   const running = new Set<Call>();
   let ended: ConnectError | undefined; // Set once everything was told to end: late calls get the same answer.
 
@@ -97,7 +77,7 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
       for (const release of releases) release();
       const finished: FinishedCall = {
         method,
-        protocol: protocolOf(request),
+        protocol: protocolOf(contentTypeOf(request)),
         code: outcome === undefined || wasCut(request, response) ? "canceled" : codeOf(outcome),
         durationMs: performance.now() - startedAt,
         requestBytes,
@@ -109,7 +89,7 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
 
     const body = readRequestBody(request, {
       budget: options.budget,
-      maxMessageBytes: options.maxMessageBytes,
+      maxMessageBytes: options.limitOf(handler.service.typeName),
       signal: controller.signal,
       admitted: caller,
       onReserve(release) {
@@ -143,7 +123,12 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
       const url = request.url ?? "";
       const end = url.indexOf("?");
       const path = end === -1 ? url : url.slice(0, end);
-      const handler = (speaksJson(request, end === -1 ? "" : url.slice(end + 1)) ? json : binary).get(path);
+      const handler = options.mount.handlerOf({
+        method: request.method ?? "",
+        path,
+        query: end === -1 ? "" : url.slice(end + 1),
+        contentType: contentTypeOf(request),
+      });
       if (handler === undefined) return answerUnknownMethod(path, request, response);
       try {
         start(handler, request, response);
@@ -200,40 +185,14 @@ function watchCaller(
 
 /** gRPC clients expect a status; everyone else is content with 404. */
 function answerUnknownMethod(path: string, request: NodeRequest, response: NodeResponse): boolean {
-  if (protocolOf(request) === "connect") return false;
-  response.setHeader("content-type", request.headers["content-type"] ?? "application/grpc");
-  response.setHeader("grpc-status", String(Code.Unimplemented));
-  response.setHeader("grpc-message", encodeURIComponent(`this server has no method ${path}`));
+  const contentType = contentTypeOf(request);
+  if (protocolOf(contentType) === "connect") return false;
+  for (const [name, value] of Object.entries(unknownMethodHeaders(path, contentType))) response.setHeader(name, value);
   response.end();
   return true;
 }
 
-function buildPaths(
-  register: (router: ConnectRouter) => void,
-  options: RpcHandlerOptions,
-): Map<string, UniversalHandler> {
-  const router = createConnectRouter({
-    readMaxBytes: options.maxMessageBytes,
-    writeMaxBytes: options.maxMessageBytes,
-    acceptCompression: [compressionGzip],
-    interceptors: [errorGuard(options.logger), ...options.interceptors],
-  });
-  register(router);
-  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-}
-
-const JSON_CONTENT_TYPE = /^application\/(connect\+|grpc\+|grpc-web\+)?json\b/i;
-
-function speaksJson(request: NodeRequest, query: string): boolean {
-  if (request.method === "GET") return new URLSearchParams(query).get("encoding") === "json";
-  return JSON_CONTENT_TYPE.test(request.headers["content-type"] ?? "");
-}
-
-function protocolOf(request: NodeRequest): FinishedCall["protocol"] {
-  const contentType = request.headers["content-type"] ?? "";
-  if (/^application\/grpc-web/i.test(contentType)) return "grpc-web";
-  return /^application\/grpc/i.test(contentType) ? "grpc" : "connect";
-}
+const contentTypeOf = (request: NodeRequest): string => request.headers["content-type"] ?? "";
 
 /** Did the call end before its answer was out? */
 function wasCut(request: NodeRequest, response: NodeResponse): boolean {

@@ -1,12 +1,13 @@
 // Runs the server as a program: starts the application and the host, says so in one line, and stops on a signal.
 import { readFileSync } from "node:fs";
 import type { Interceptor } from "@connectrpc/connect";
+import type { HostRoutes } from "@sortie/rpc";
 import pino, { type Logger } from "pino";
 import type { IdentifyRequest } from "./caller.ts";
 import { type Host, startHost } from "./host.ts";
 import type { ReadGauges } from "./metrics.ts";
-import type { HostRoutes } from "./rpc-handler.ts";
 import type { Settings } from "./settings.ts";
+import type { TransferHandler } from "./transfers.ts";
 
 /** What the host serves. */
 export interface App {
@@ -15,6 +16,10 @@ export interface App {
   readonly interceptors?: readonly Interceptor[];
   /** Finds out who makes a request. Absent: nobody asks. */
   readonly identify?: IdentifyRequest | undefined;
+  /** Services with a limit of their own for messages, by full name. */
+  readonly serviceLimits?: Readonly<Record<string, number>> | undefined;
+  /** Answers signed links. */
+  readonly transfers?: TransferHandler | undefined;
   /** The application's numbers for /metrics. */
   readonly gauges?: ReadGauges;
   /** Puts everything down within `graceMs`. Calls have ended by then; jobs go on in their workers. */
@@ -101,7 +106,9 @@ async function serve(settings: Settings, options: RunOptions, logger: Logger, st
       routes: app.routes,
       interceptors: app.interceptors,
       identify: app.identify,
+      transfers: app.transfers,
       maxMessageBytes: settings.maxMessageBytes,
+      serviceLimits: app.serviceLimits,
       maxInFlightBytes: settings.maxInFlightMb * 1024 * 1024,
       tls: readTls(settings),
       readGauges: app.gauges,

@@ -44,6 +44,15 @@ describe("settings", () => {
     expect(readSettings([], { XDG_DATA_HOME: "/somewhere" }).dataDirectory).toBe("/somewhere/sortie");
   });
 
+  it("never repeat a secret, and warn of webhooks into the server's own network", () => {
+    const [fault, ...rest] = faultsOf([], { SORTIE_WEBHOOK_SECRET: "hush" });
+    expect(fault).toBe("--webhook-secret (SORTIE_WEBHOOK_SECRET) has 4 characters; at least 24 are needed");
+    expect(rest).toEqual([]);
+    expect(readSettings(["--webhook-allow-private"], {}).warnings).toEqual([
+      expect.stringMatching(/^--webhook-allow-private: .* its own network$/),
+    ]);
+  });
+
   it("come from flags before variables before the file before a container's variables", () => {
     const config = file("order.json", { port: 3, workers: 3, "queue-limit": 3, "max-attempts": 3 });
     const environment = {

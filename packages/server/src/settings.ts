@@ -4,10 +4,10 @@
 // variables of a cuOpt container, defaults. All faults come back in one report.
 import { readFileSync } from "node:fs";
 import { homedir, totalmem } from "node:os";
-import { join, resolve } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { LOCAL_CALLER, nearest, TENANT_FORM } from "@sortie/core";
 import { z } from "zod";
-import { nearest } from "./nearest.ts";
 
 const MIB = 1024 * 1024;
 const MIN_MESSAGE_BYTES = 4096;
@@ -155,6 +155,15 @@ export const SETTINGS = {
     schema: z.string().regex(/^[^\s/]+$/),
     default: () => "127.0.0.1",
   }),
+  publicUrl: setting<string | undefined>({
+    flag: "public-url",
+    argument: "URL",
+    allowed: "an http or https address without a path, such as https://sortie.example",
+    text: "Address at which clients reach this server, for the signed links it gives out. Needed behind a proxy: what proxies put into headers is not believed.",
+    schema: z.string().regex(/^https?:\/\/[\w.:[\]-]+$/),
+    default: () => undefined,
+    defaultText: "the address by which a client calls",
+  }),
   dataDirectory: setting<string>({
     flag: "data",
     argument: "DIR",
@@ -232,6 +241,16 @@ export const SETTINGS = {
     { min: 1, max: 604_800, default: 300, argument: "SECONDS" },
     "A download that nothing was read from for so long is forgotten.",
   ),
+  sessionIdleSeconds: integer(
+    "session-idle-seconds",
+    { min: 1, max: 604_800, default: 3600, argument: "SECONDS" },
+    "A pipeline session that no call names for so long is forgotten.",
+  ),
+  sessionLimit: integer(
+    "session-limit",
+    { min: 1, max: 4096, default: 256 },
+    "Pipeline sessions of one tenant that may be open at once.",
+  ),
   uploadLimit: integer(
     "upload-limit",
     { min: 1, max: 100_000, default: 16 },
@@ -297,6 +316,73 @@ export const SETTINGS = {
   requireToken: toggle(
     "require-token",
     "Refuse calls without an API token even while no token exists. As soon as one was made (`sortie token create`), they are refused anyway.",
+  ),
+  configsDirectory: setting<string>({
+    flag: "configs-dir",
+    argument: "DIR",
+    allowed: "the path of a folder",
+    text: "The configurations root of the pipeline service: pipelines are found and saved below its `pipeline` folder. CUVIS_CONFIGS_DIR says the same.",
+    schema: z.string().min(1),
+    default: () => "configs",
+  }),
+  pipelineRoots: setting<readonly string[]>({
+    flag: "pipeline-roots",
+    argument: "DIRS",
+    allowed: `paths of folders, separated by "${delimiter}"`,
+    text: "Further folders below which clients of the pipeline service may name files: configurations, weights, data, and what they save. Nothing outside of these and the configurations root is read or written for them.",
+    schema: z.string().transform((text) => text.split(delimiter).filter((path) => path !== "")),
+    default: () => ["data", "outputs"],
+    defaultText: "`data` and `outputs` in the working directory",
+  }),
+  strictPlugins: toggle(
+    "strict-plugins",
+    "Load a pipeline only after LoadPlugin was called for every plugin that it names, as CUVIS.AI does, also where all its node classes are built in.",
+  ),
+  olderNodeForm: toggle(
+    "older-node-form",
+    "Answer ListAvailableNodes in the form of CUVIS.AI 0.3, the one message that later releases encode differently.",
+  ),
+  pipelineMaxMessageMb: integer(
+    "pipeline-max-message-mb",
+    { min: 1, max: 2047, default: 300, argument: "MIB" },
+    "Largest message of the pipeline service, in MiB.",
+  ),
+  pipelineProvider: choice(
+    "pipeline-provider",
+    "NAME",
+    ["auto", "cpu", "webgpu", "cuda"],
+    "cpu",
+    "What runs pipelines: cpu, webgpu or cuda, which fall back to the CPU where they are missing, or auto for the best there is.",
+  ),
+  inbox: setting<string | undefined>({
+    flag: "inbox",
+    argument: "DIR",
+    allowed: "the path of a folder",
+    text: "Folder in which every model file (.mps, .mps.gz) becomes a job, with the settings of the .json of the same name. Answers appear in its `outbox`, taken files in its `done`.",
+    schema: z.string().min(1),
+    default: () => undefined,
+    defaultText: "none",
+  }),
+  inboxTenant: setting<string>({
+    flag: "inbox-tenant",
+    argument: "TENANT",
+    allowed: "the name of a tenant",
+    text: "Whose jobs the files of the inbox become.",
+    schema: z.string().regex(TENANT_FORM),
+    default: () => LOCAL_CALLER.tenant,
+  }),
+  webhookSecret: setting<string | undefined>({
+    flag: "webhook-secret",
+    argument: "TEXT",
+    allowed: "any text",
+    text: "Secret of at least 24 characters from which that of each tenant's webhooks is derived (`sortie webhook secret`). Better given in the variable, where nobody else sees it.",
+    schema: z.string().min(1),
+    default: () => undefined,
+    defaultText: "a random key, kept in the data directory",
+  }),
+  webhookAllowPrivate: toggle(
+    "webhook-allow-private",
+    "For development: webhooks may go to private addresses and in clear text (http). Whoever submits jobs can then make the server call services of its own network.",
   ),
   logLevel: choice(
     "log-level",
@@ -451,6 +537,16 @@ function layerOfFile(path: string, faults: string[]): Layer {
   return layer;
 }
 
+/** The variables that start a CUVIS.AI server. */
+const CUVIS_VARIABLES: Readonly<Record<string, Key>> = {
+  GRPC_PORT: "port",
+  GRPC_USE_TLS: "tls",
+  GRPC_TLS_CERT_PATH: "tlsCert",
+  GRPC_TLS_KEY_PATH: "tlsKey",
+  CUVIS_CONFIGS_DIR: "configsDirectory",
+};
+const PYTHON_LEVELS: Readonly<Record<string, string>> = { warning: "warn", critical: "fatal" };
+
 /** The variables that start a cuOpt container: weaker than everything that was said to Sortie itself. */
 function layersOfContainer(environment: Environment, faults: string[]): Layer[] {
   const args = (environment["CUOPT_GRPC_ARGS"] ?? "").split(/\s+/).filter((arg) => arg !== "");
@@ -459,6 +555,17 @@ function layersOfContainer(environment: Environment, faults: string[]): Layer[] 
   const workers = environment["CUOPT_GPU_COUNT"];
   if (port) variables.set("port", { raw: port, place: "CUOPT_SERVER_PORT" });
   if (workers) variables.set("workers", { raw: workers, place: "CUOPT_GPU_COUNT" });
+  for (const [name, key] of Object.entries(CUVIS_VARIABLES)) {
+    const raw = environment[name];
+    if (raw) variables.set(key, { raw, place: name });
+  }
+  const bytes = environment["GRPC_MAX_MSG_SIZE"];
+  if (bytes) {
+    const raw = /^\d+$/.test(bytes) ? String(Math.max(1, Math.ceil(Number(bytes) / MIB))) : bytes;
+    variables.set("pipelineMaxMessageMb", { raw, place: "GRPC_MAX_MSG_SIZE" });
+  }
+  const level = environment["LOG_LEVEL"]?.toLowerCase();
+  if (level) variables.set("logLevel", { raw: PYTHON_LEVELS[level] ?? level, place: "LOG_LEVEL" });
   const flags = layerOfFlags(args, "CUOPT_GRPC_ARGS: ", faults);
   if (flags.config !== undefined) faults.push("CUOPT_GRPC_ARGS: --config is not read there; set SORTIE_CONFIG");
   return [flags.layer, variables];
@@ -502,7 +609,15 @@ function merge(layers: readonly Layer[], faults: string[]): Values {
   return values as Values;
 }
 
+const SHORTEST_SECRET = 24;
+
 function checkTogether(values: Values, faults: string[]): void {
+  // Not in the table: its faults repeat what was given.
+  if (values.webhookSecret !== undefined && values.webhookSecret.length < SHORTEST_SECRET) {
+    faults.push(
+      `--webhook-secret (SORTIE_WEBHOOK_SECRET) has ${values.webhookSecret.length} characters; at least ${SHORTEST_SECRET} are needed`,
+    );
+  }
   if (values.tls) {
     for (const key of ["tlsCert", "tlsKey"] as const) {
       if (values[key] === undefined) {
@@ -546,6 +661,11 @@ function warningsFor(values: Values, layers: readonly Layer[], environment: Envi
     warnings.push(
       `listening on ${values.host}: ${what} who reaches this address can read, submit and delete jobs, ` +
         "unless API tokens were made (sortie token create)",
+    );
+  }
+  if (values.webhookAllowPrivate) {
+    warnings.push(
+      "--webhook-allow-private: whoever submits jobs can make this server call services of its own network",
     );
   }
   if (layers.some((layer) => layer.has("chunkTimeoutSeconds"))) {

@@ -1,7 +1,15 @@
 // The tokens of a data directory, for the program that makes and revokes them while a server may be running.
 import { existsSync } from "node:fs";
-import { createToken, DomainError, listTokens, type NewToken, revokeToken, type TokenInfo } from "@sortie/core";
-import { openLocalPlatform, systemClock } from "@sortie/platform-local";
+import {
+  createToken,
+  DomainError,
+  listTokens,
+  type NewToken,
+  revokeToken,
+  systemClock,
+  type TokenInfo,
+} from "@sortie/core";
+import { openLocalPlatform } from "@sortie/platform-local";
 
 export type { NewToken, TokenInfo };
 

@@ -2,7 +2,8 @@
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export { type JobRunner, runJob } from "./run-job.ts";
+export { type JobRunner, OutOfTimeError, runJob } from "./run-job.ts";
+export { openRunners, type Runners } from "./runners.ts";
 export { createSolveRunner } from "./solve-job.ts";
 export type { WorkerSettings } from "./worker-settings.ts";
 

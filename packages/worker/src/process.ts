@@ -1,31 +1,15 @@
 // A worker process of the embedded platform: opens the data directory, gets its engine ready, and runs the jobs that its
 // parent names, one at a time. It outlives its parent: with a job in hand it finishes that job, then leaves.
 import { parseArgs } from "node:util";
-import { DEFAULT_LIMITS, type WorkerContext } from "@sortie/core";
-import {
-  openLocalPlatform,
-  type PoolCommand,
-  type PoolReport,
-  systemClock,
-  systemIds,
-  thisProcess,
-} from "@sortie/platform-local";
-import { createHighsEngine } from "@sortie/solve";
-import { runJob } from "./run-job.ts";
-import { createSolveRunner } from "./solve-job.ts";
+import { DEFAULT_LIMITS, systemClock, systemIds, type WorkerContext } from "@sortie/core";
+import { openLocalPlatform, type PoolCommand, type PoolReport, thisProcess } from "@sortie/platform-local";
+import { note } from "./note.ts";
+import { EXIT_JOB_LOST, runJob } from "./run-job.ts";
+import { openAllRunners } from "./runners.ts";
 import type { WorkerSettings } from "./worker-settings.ts";
 
 const { values } = parseArgs({ options: { settings: { type: "string" } } });
 const settings = JSON.parse(values.settings ?? "{}") as Partial<WorkerSettings>;
-
-/** An internal fault, as sysexits(3) has it. */
-const EXIT_JOB_LOST = 70;
-
-function note(message: string, error?: unknown): void {
-  const fault =
-    error instanceof Error ? { error: error.message, stack: error.stack } : error === undefined ? {} : { error };
-  process.stderr.write(`${JSON.stringify({ time: Date.now(), pid: process.pid, msg: message, ...fault })}\n`);
-}
 
 async function main(): Promise<void> {
   if (!settings.dataDir) throw new Error("--settings needs a dataDir");
@@ -40,10 +24,7 @@ async function main(): Promise<void> {
     ids: systemIds,
     limits: settings.limits ?? DEFAULT_LIMITS,
   };
-  await using engine = createHighsEngine();
-  await engine.warm();
-  const solve = createSolveRunner(engine);
-  const runners = { lp: solve, mip: solve };
+  await using runners = await openAllRunners(context, settings.dataRoots ?? []);
 
   let current: { jobId: string; stop: AbortController } | undefined;
   let leaving = false;
@@ -59,7 +40,7 @@ async function main(): Promise<void> {
   };
   const run = async (jobId: string, stop: AbortController) => {
     try {
-      await runJob(context, jobId, thisProcess, runners, {
+      await runJob(context, jobId, thisProcess, runners.byKind, {
         onClaimed: () => report({ type: "claimed", jobId }),
         onFault: note,
         signal: stop.signal,

@@ -1,6 +1,6 @@
 // Runs a solve job: arrays and task to a problem, the engine's reports to the job's feeds, its answer to result arrays.
 import { create, toBinary } from "@bufbuild/protobuf";
-import { type Attempt, encodeFloat, type Value } from "@sortie/core";
+import { type Attempt, encodeFloat, type NewResult, type Value } from "@sortie/core";
 import {
   type Engine,
   EngineError,
@@ -30,7 +30,7 @@ export function createSolveRunner(engine: Engine): JobRunner {
     const task = attempt.job.work as unknown as SolveTask;
     announce(attempt, task);
     const loadStarted = performance.now();
-    const problem = await loadProblem(attempt, task);
+    const problem = await loadProblem(attempt, task, signal);
     const load = seconds(loadStarted);
     signal.throwIfAborted();
     const improves = betterIn(task);
@@ -76,8 +76,8 @@ function betterIn(task: SolveTask): (objective: number, over: number) => boolean
   return (objective, over) => sign * (objective - over) > ROUNDING * Math.max(1, Math.abs(over));
 }
 
-async function loadProblem(attempt: Attempt, task: SolveTask): Promise<Problem> {
-  const stored = await attempt.loadInput();
+async function loadProblem(attempt: Attempt, task: SolveTask, signal: AbortSignal): Promise<Problem> {
+  const stored = await attempt.loadInput({ signal });
   const problem = await explained(async () =>
     problemFromArrays({
       kind: task.kind,
@@ -157,14 +157,9 @@ const MIP_STATUS = {
 
 const SOLVED_BY = { concurrent: 0, pdlp: 1, "dual-simplex": 2, barrier: 3, unset: 4 } as const;
 
-interface Result {
-  readonly message: string;
-  readonly arrays: readonly { readonly name: string; readonly data: Float64Array }[];
-}
-
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 
-function lpResult(solution: LpSolution): Result {
+function lpResult(solution: LpSolution): NewResult {
   const message = create(LPSolutionSchema, {
     lpTerminationStatus: LP_STATUS[solution.termination],
     errorMessage: solution.message,
@@ -184,10 +179,12 @@ function lpResult(solution: LpSolution): Result {
       { name: RESULT_ARRAY.dual, data: solution.dual },
       { name: RESULT_ARRAY.reducedCost, data: solution.reducedCost },
     ],
+    status: solution.termination,
+    objective: solution.primal.length > 0 ? solution.primalObjective : undefined,
   };
 }
 
-function mipResult(solution: MipSolution): Result {
+function mipResult(solution: MipSolution): NewResult {
   const message = create(MIPSolutionSchema, {
     mipTerminationStatus: MIP_STATUS[solution.termination],
     mipErrorMessage: solution.message,
@@ -205,6 +202,8 @@ function mipResult(solution: MipSolution): Result {
   return {
     message: base64(toBinary(MIPSolutionSchema, message)),
     arrays: [{ name: RESULT_ARRAY.mip, data: solution.solution }],
+    status: solution.termination,
+    objective: solution.solution.length > 0 ? solution.objective : undefined,
   };
 }
 

@@ -6,4 +6,6 @@ export interface WorkerSettings {
   readonly dataDir: string;
   readonly durability: Durability;
   readonly limits: Limits;
+  /** Folders below which the data files of trainings lie. */
+  readonly dataRoots?: readonly string[] | undefined;
 }

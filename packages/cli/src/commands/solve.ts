@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { JobEndedError, SortieClient } from "@sortie/client";
+import { solutionFromWire } from "@sortie/inbox";
 import {
   changeSettings,
   defaultSettings,
@@ -19,7 +20,6 @@ import type { IncumbentEntry, Job } from "@sortie/wire";
 import { bytesText, gapText, numberText, secondsText } from "../format.ts";
 import { type Live, openLive } from "../live.ts";
 import { describeModel, type LoadedModel, loadModel, problemMessage } from "../model-file.ts";
-import { solutionFromWire } from "../solution.ts";
 
 const HELP = `usage: sortie solve FILE [OPTION ...]
 

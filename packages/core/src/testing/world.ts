@@ -15,6 +15,7 @@ export class RecordingDispatcher implements Dispatcher {
   readonly stopped: string[] = [];
   readonly alive = new Set<string>();
   failing = false;
+  attemptEndsWith: Dispatcher["attemptEndsWith"] = "lease-and-worker";
 
   async dispatch(request: DispatchRequest): Promise<void> {
     if (this.failing) throw new Error("no dispatch today");
@@ -81,12 +82,19 @@ export function openWorld(limits: Partial<Limits> = {}): World {
 /** Submits a small job. */
 export async function submit(
   world: World,
-  options: { idempotency?: NewJob["idempotency"]; storeInput?: () => Promise<JobInput> } = {},
+  options: {
+    idempotency?: NewJob["idempotency"];
+    webhook?: string;
+    inboxFile?: string;
+    storeInput?: () => Promise<JobInput>;
+  } = {},
 ): Promise<string> {
   const job: NewJob = {
     needs: { kind: "mip", memoryBytes: 1e6, elements: 1, usesGpu: false },
     work: { rows: 1 },
     idempotency: options.idempotency,
+    webhook: options.webhook,
+    inboxFile: options.inboxFile,
   };
   const id = jobIdFor(world, anyCaller, job);
   const storeInput =

@@ -66,6 +66,8 @@ import { STATUS_OF_STATE, statusText, waitText } from "./texts.ts";
 export interface CuOptOptions {
   /** Largest message in either direction; told to clients. */
   readonly maxMessageBytes: number;
+  /** Waits and streams end by themselves after so many milliseconds. Default: never. */
+  readonly waitMs?: number | undefined;
 }
 
 /** On whose behalf, until when, and under which idempotency key a call is made. */
@@ -73,6 +75,10 @@ export interface Call {
   readonly caller: Caller;
   readonly signal: AbortSignal;
   readonly idempotencyKey?: string | undefined;
+  /** The address by which the client reaches this server: where links of the server's own begin. */
+  readonly baseUrl: string;
+  /** The address that is to be told of the job that the call makes; not checked yet. */
+  readonly webhook?: string | undefined;
 }
 
 const LOG_SLICE_BYTES = 256 * 1024;
@@ -100,22 +106,21 @@ interface KeptHeader {
 
 export function createCuOptHandlers(context: Context, options: CuOptOptions) {
   const maxMessageBytes = BigInt(options.maxMessageBytes);
+  const waitMs = options.waitMs ?? Number.POSITIVE_INFINITY;
 
   return {
     async submitJob(request: EncodedMessage, call: Call) {
       const started = context.clock.now();
-      const { job, arrays } = unaryJob(decodeSubmitJobRequest(request), call.idempotencyKey);
+      const { job: found, arrays } = unaryJob(decodeSubmitJobRequest(request), call.idempotencyKey);
+      const job = { ...found, webhook: call.webhook };
       const jobId = jobIdFor(context, call.caller, job);
       await submitJob(context, call.caller, jobId, job, () => storeInput(context, jobId, arrays), started);
       return { jobId, message: "Job submitted successfully" };
     },
 
     async startChunkedUpload(request: EncodedMessage, call: Call) {
-      const header = decodeStartChunkedUploadRequest(request);
-      refuseQuadraticConstraints(header.quadraticConstraints);
-      // Settings that cannot be read are refused now rather than after the upload.
-      readSettings(header.kind, header.settings, header.generationSigns);
-      const uploadId = await startUpload(context, call.caller, keptHeader(header) as unknown as Record<string, Value>);
+      const { header, kept } = readHeader(request);
+      const uploadId = await startUpload(context, call.caller, kept);
       await storeHeaderNames(context, call, uploadId, header);
       return { uploadId, maxMessageBytes };
     },
@@ -162,12 +167,13 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
             call.idempotencyKey === undefined
               ? undefined
               : { key: call.idempotencyKey, bodyDigest: uploadDigest(upload.header, arrays) };
-          return solveJob(
+          const job = solveJob(
             { ...header, objectiveScaling: header.objectiveScaling ?? undefined },
             foldReceipts(arrays),
             readSettings(header.kind, bytes, header.signs),
             idempotency,
           );
+          return { ...job, webhook: call.webhook };
         },
         call.idempotencyKey,
       );
@@ -260,7 +266,7 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
     async waitForCompletion(request: { jobId: string }, call: Call) {
       const known = await getJob(context, call.caller, request.jobId, call);
       if (!known) return { jobStatus: JobStatus.NOT_FOUND, message: "Job not found" };
-      const job = await waitForJob(context, call.caller, request.jobId, call);
+      const job = await waitForJob(context, call.caller, request.jobId, call, waitMs);
       if (!job) return { jobStatus: JobStatus.NOT_FOUND, message: "Job not found: it was deleted" };
       return { jobStatus: STATUS_OF_STATE[job.state], message: waitText(job), resultSizeBytes: resultSize(job) };
     },
@@ -268,6 +274,7 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
     async *streamLogs(request: { jobId: string; fromByte: bigint }, call: Call) {
       let job: Job | undefined = await requireJob(context, call.caller, request.jobId, call);
       let at = Math.max(0, Number(request.fromByte));
+      const end = context.clock.now() + waitMs;
       let lastWordsUntil: number | undefined;
       while (true) {
         const slice = await readLog(context, job, at, LOG_SLICE_BYTES, call);
@@ -277,13 +284,15 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
         at = slice.end;
         if (slice.bytes.byteLength > 0 && at < job.logEnd) continue;
         if (feedsAreFinal(job)) break;
-        let waitMs = FOLLOW_MS;
+        const left = end - context.clock.now();
+        if (left <= 0) return;
+        let sliceMs = Math.min(FOLLOW_MS, left);
         if (isFinished(job.state)) {
           lastWordsUntil ??= context.clock.now() + LAST_WORDS_MS;
-          waitMs = lastWordsUntil - context.clock.now();
-          if (waitMs <= 0) break;
+          sliceMs = Math.min(sliceMs, lastWordsUntil - context.clock.now());
+          if (sliceMs <= 0) break;
         }
-        job = await nextChange(context, call.caller, job, waitMs, call);
+        job = await nextChange(context, call.caller, job, sliceMs, call);
         if (!job) throw new DomainError("job-unknown", "Job not found: it was deleted");
       }
       yield { line: "", byteOffset: BigInt(at), jobComplete: true };
@@ -311,7 +320,7 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
 export type CuOptHandlers = ReturnType<typeof createCuOptHandlers>;
 
 /** Stores the arrays of a unary request in one blob. */
-async function storeInput(context: Context, jobId: string, arrays: readonly BroughtArray[]) {
+export async function storeInput(context: Context, jobId: string, arrays: readonly BroughtArray[]) {
   const blob = await context.blobs.put(
     `${jobBlobs(jobId)}input`,
     arrays.map((array) => array.bytes),
@@ -323,6 +332,17 @@ async function storeInput(context: Context, jobId: string, arrays: readonly Brou
     return array;
   });
   return { kind: "stored", arrays: stored } as const;
+}
+
+/** Settings that cannot be read are refused now rather than after the upload. */
+export function readHeader(request: EncodedMessage): {
+  readonly header: UploadHeader;
+  readonly kept: { readonly [key: string]: Value };
+} {
+  const header = decodeStartChunkedUploadRequest(request);
+  refuseQuadraticConstraints(header.quadraticConstraints);
+  readSettings(header.kind, header.settings, header.generationSigns);
+  return { header, kept: keptHeader(header) as unknown as Record<string, Value> };
 }
 
 function keptHeader(header: UploadHeader): KeptHeader {
@@ -341,7 +361,12 @@ function keptHeader(header: UploadHeader): KeptHeader {
 }
 
 /** Names in the header are kept like arrays of their own, which those sent in chunks override. */
-async function storeHeaderNames(context: Context, call: Call, uploadId: string, header: UploadHeader): Promise<void> {
+export async function storeHeaderNames(
+  context: Context,
+  call: Call,
+  uploadId: string,
+  header: UploadHeader,
+): Promise<void> {
   for (const [field, names] of [
     [VARIABLE_NAMES, header.variableNames],
     [ROW_NAMES, header.rowNames],
@@ -428,7 +453,7 @@ async function loadResult(context: Context, job: Job, call: Call): Promise<Encod
 }
 
 /** All scalars, and a descriptor for each array, which are all non-empty. */
-function downloadHeader(job: Job): ChunkedResultHeader {
+export function downloadHeader(job: Job): ChunkedResultHeader {
   const header = chunkedResultHeader({ kind: kindOf(job), message: messageOf(job), arrays: new Map() });
   header.arrays = (job.result?.arrays ?? []).map(({ name, count, elementBytes }) =>
     create(ResultArrayDescriptorSchema, {

@@ -108,7 +108,7 @@ function toMessage(context: Context, job: CoreJob) {
     placementReason: job.placementReason,
     failure: job.failure ?? job.losses.at(-1),
     progress: job.state === "completed" ? 1 : undefined,
-    objective: fact("objective") ?? job.best?.objective,
+    objective: decodeFloat(job.result?.objective) ?? fact("objective") ?? job.best?.objective,
     bound: fact("bound"),
     gap: fact("gap"),
     rows: BigInt(solves ? task.rows : 0),
@@ -118,6 +118,8 @@ function toMessage(context: Context, job: CoreJob) {
     incumbentCount: BigInt(job.incumbentCount),
     logBytes: BigInt(job.logEnd),
     timings: known({ ...job.timings }),
+    inboxFile: job.inboxFile,
+    webhookNote: job.webhook?.note,
     settingsWithoutEffect: solves ? settingsWithoutEffect(settingsFromJson(task.settings)) : [],
   });
   return create(JobSchema, init);

@@ -1,6 +1,7 @@
 // The caller's end of a solver thread.
 import { Worker } from "node:worker_threads";
 import { EngineError } from "../engine.ts";
+import { threadProgram } from "./highs-files.ts";
 import type { SolveOrder, ThreadData, ThreadMessage } from "./highs-protocol.ts";
 import type { CompiledModule } from "./web-assembly.ts";
 
@@ -41,9 +42,8 @@ export class HighsThread {
 
   /** @throws EngineError when the thread or the solver in it does not start */
   static start(module: CompiledModule): Promise<HighsThread> {
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const data: ThreadData = { module };
-    const worker = new Worker(new URL(`./highs-thread.${extension}`, import.meta.url), { workerData: data });
+    const worker = new Worker(threadProgram(), { workerData: data });
     const thread = new HighsThread(worker);
     return new Promise((resolve, reject) => {
       thread.listener = {

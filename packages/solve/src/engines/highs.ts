@@ -1,9 +1,9 @@
 // HiGHS as an engine: a thread of its own that is kept between solves, stopped on request and replaced when it breaks.
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { type Engine, EngineError, type Solution, type SolveOptions } from "../engine.ts";
 import { assertFits } from "../model/estimate.ts";
 import type { Problem } from "../problem.ts";
+import { runtimeFile } from "./highs-files.ts";
 import { HighsThread } from "./highs-thread-handle.ts";
 import { ThreadSolve } from "./highs-thread-solve.ts";
 import { type CompiledModule, compile } from "./web-assembly.ts";
@@ -30,7 +30,7 @@ export function createHighsEngine(options: HighsEngineOptions = {}): Engine {
 let compiled: Promise<CompiledModule> | undefined;
 
 function solverModule(): Promise<CompiledModule> {
-  compiled ??= readFile(createRequire(import.meta.url).resolve("highs/runtime")).then(compile);
+  compiled ??= readFile(runtimeFile()).then(compile);
   return compiled;
 }
 

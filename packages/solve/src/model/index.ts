@@ -3,4 +3,5 @@ export * from "./arrays.ts";
 export * from "./estimate.ts";
 export * from "./from-arrays.ts";
 export * from "./stats.ts";
+export * from "./to-arrays.ts";
 export * from "./validate.ts";

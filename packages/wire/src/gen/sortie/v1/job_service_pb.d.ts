@@ -276,6 +276,20 @@ export declare type Job = Message<"sortie.v1.Job"> & {
    * @generated from field: string placement_reason = 26;
    */
   placementReason: string;
+
+  /**
+   * The file that the job was made of, as its path below the inbox; empty for other jobs.
+   *
+   * @generated from field: string inbox_file = 27;
+   */
+  inboxFile: string;
+
+  /**
+   * What went wrong with the job's webhook last, and when it is tried again; empty if nothing did.
+   *
+   * @generated from field: string webhook_note = 28;
+   */
+  webhookNote: string;
 };
 
 /**

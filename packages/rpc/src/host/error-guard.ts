@@ -1,13 +1,17 @@
 // The outermost interceptors: what a client may learn of a fault, and that a stream ends when its call is over.
 import { randomUUID } from "node:crypto";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
-import type { Logger } from "pino";
+
+/** The part of a logger that is needed. */
+export interface FaultLog {
+  error(fields: object, message: string): void;
+}
 
 /**
  * Lets ConnectErrors pass. Any other fault reaches the client as INTERNAL with an id, and the log with the same id and all
  * there is to know. A stream ends with the reason of its signal as soon as that aborts, whatever its handler does.
  */
-export function errorGuard(logger: Logger): Interceptor {
+export function errorGuard(logger: FaultLog): Interceptor {
   return (next) => async (request) => {
     const method = `${request.service.typeName}/${request.method.name}`;
     const translate = (error: unknown): ConnectError => {
@@ -26,7 +30,7 @@ export function errorGuard(logger: Logger): Interceptor {
 }
 
 /** Logs an unexpected fault under an id, and gives what the client may learn of it. */
-export function internalError(logger: Logger, error: unknown, method: string): ConnectError {
+export function internalError(logger: FaultLog, error: unknown, method: string): ConnectError {
   const id = randomUUID();
   logger.error({ err: error, errorId: id, method }, "internal error");
   return new ConnectError(`internal error (id ${id})`, Code.Internal);

@@ -1,7 +1,7 @@
-// Time and ids of the machine itself.
+// Time and ids of the machine itself: what every platform takes unless a test gives it others.
 import { createHash, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Clock, Ids } from "@sortie/core";
+import type { Clock, Ids } from "./ports.ts";
 
 /** The longest time that one timer can wait, in milliseconds. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;

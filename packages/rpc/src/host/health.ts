@@ -12,8 +12,11 @@ export interface Health {
   routes(router: ConnectRouter): void;
 }
 
-/** @param serviceNames the services that can be asked for by name; the empty name is the server as a whole */
-export function createHealth(serviceNames: () => readonly string[]): Health {
+/**
+ * @param serviceNames the services that can be asked for by name; the empty name is the server as a whole
+ * @param watchMs a watch ends by itself after so many milliseconds; default: never
+ */
+export function createHealth(serviceNames: () => readonly string[], watchMs?: number): Health {
   let serving = true;
   let stopped = false;
   const wakers = new Set<() => void>();
@@ -24,6 +27,7 @@ export function createHealth(serviceNames: () => readonly string[]): Health {
   };
 
   async function* watch(service: string, context: HandlerContext) {
+    const over = watchMs === undefined ? undefined : AbortSignal.timeout(watchMs);
     let last: ServingStatus | undefined;
     for (;;) {
       const status = isKnown(service) ? statusNow() : ServingStatus.SERVICE_UNKNOWN;
@@ -31,14 +35,17 @@ export function createHealth(serviceNames: () => readonly string[]): Health {
       last = status;
       context.signal.throwIfAborted();
       if ((isKnown(service) ? statusNow() : ServingStatus.SERVICE_UNKNOWN) !== last) continue; // Changed while sending.
+      if (over?.aborted) return;
       await new Promise<void>((resolve) => {
         const done = () => {
           wakers.delete(done);
           context.signal.removeEventListener("abort", done);
+          over?.removeEventListener("abort", done);
           resolve();
         };
         wakers.add(done);
         context.signal.addEventListener("abort", done, { once: true });
+        over?.addEventListener("abort", done, { once: true });
       });
       context.signal.throwIfAborted();
     }

@@ -1,0 +1,13 @@
+// The function behind the URL.
+import { openAwsFront } from "@sortie/platform-aws";
+import { openDeployment } from "./lib/deployment.ts";
+import { awsLambda, type FunctionUrlEvent } from "./lib/lambda.ts";
+import { createRpcFunction } from "./lib/rpc-function.ts";
+
+const { settings, context, log } = openDeployment(openAwsFront);
+const answer = createRpcFunction({ context, auth: settings.auth, log });
+const { streamifyResponse, HttpResponseStream } = awsLambda();
+
+export const handler = streamifyResponse<FunctionUrlEvent>((event, stream, invocation) =>
+  answer(event, (head) => HttpResponseStream.from(stream, head), invocation),
+);

@@ -1,0 +1,286 @@
+// Problems and results by signed links: the bytes go straight to and from the server's store, a few parts at a time, and a
+// transfer that was interrupted goes on where it was. Needs nothing but fetch, so it runs in browsers as well.
+import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import {
+  ArrayFieldId,
+  type GetResultLinksResponse,
+  type Part,
+  type ResultFieldId,
+  type SignedLink,
+  TransferService,
+  UploadState,
+} from "@sortie/wire";
+import {
+  arraysOf,
+  type CallOptions,
+  call,
+  headerOf,
+  inParallel,
+  type OutgoingArray,
+  type ProblemMessage,
+  type SolveResult,
+  solutionOf,
+  type TransferProgress,
+} from "./client.ts";
+
+export interface LinkTransferOptions {
+  /** Bytes of one part, a multiple of 8 from 1024 to 4 MiB. Default 4 MiB. */
+  readonly partBytes?: number | undefined;
+  /** Parts in flight at once. Default 6. */
+  readonly parallelParts?: number | undefined;
+  /** Sends the requests of the links. Default: the platform's own. */
+  readonly fetch?: typeof fetch | undefined;
+}
+
+export interface SendOptions extends CallOptions {
+  /** Told after every part. */
+  readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
+}
+
+export interface LinkSubmitOptions extends SendOptions {
+  /** Goes on with an upload that was begun before, by whomever, for the same problem. */
+  readonly uploadId?: string | undefined;
+  /** Told the id of the upload before anything is sent: with it another client can go on. */
+  readonly onUpload?: ((uploadId: string) => void) | undefined;
+}
+
+/** A link was refused, or what came over it is not what was stored. */
+export class TransferError extends Error {
+  override readonly name = "TransferError";
+  /** HTTP status; undefined where the answer itself was wrong. */
+  readonly status: number | undefined;
+
+  constructor(message: string, status?: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Links asked for at once: few enough that the last is used long before it expires. */
+const LINKS_PER_CALL = 64;
+const ATTEMPTS = 5;
+const PAUSE_MS = 200;
+/** Too slow, in each other's way, too many: worth another try, as are all faults of the server. */
+const PASSING: ReadonlySet<number> = new Set([408, 409, 429]);
+
+interface MissingPart {
+  readonly array: OutgoingArray;
+  readonly elementOffset: number;
+  readonly bytes: Uint8Array;
+  readonly sha256: Uint8Array;
+}
+
+export class LinkTransfers {
+  readonly #service: Client<typeof TransferService>;
+  readonly #partBytes: number;
+  readonly #parallel: number;
+  readonly #fetch: typeof fetch;
+
+  constructor(transport: Transport, options: LinkTransferOptions = {}) {
+    this.#service = createClient(TransferService, transport);
+    this.#partBytes = options.partBytes ?? 0;
+    this.#parallel = options.parallelParts ?? 6;
+    this.#fetch = options.fetch ?? ((...args) => fetch(...args));
+  }
+
+  /** Opens an upload for the problem. @returns its id */
+  async create(problem: ProblemMessage, options: CallOptions = {}): Promise<string> {
+    const arrays = arraysOf(problem).map(({ fieldId, elementBytes, bytes }) => ({
+      fieldId: fieldId as ArrayFieldId,
+      elements: BigInt(bytes.byteLength / elementBytes),
+    }));
+    const request = { problemHeader: headerOf(problem), arrays, partBytes: BigInt(this.#partBytes) };
+    return (await this.#service.createUpload(request, call(options))).uploadId;
+  }
+
+  /**
+   * Sends what the server does not have of the problem's arrays.
+   * @throws TransferError, or an error that names the array if the upload was made for another problem
+   */
+  async send(uploadId: string, problem: ProblemMessage, options: SendOptions = {}): Promise<void> {
+    const { state, arrays, receivedBytes, totalBytes } = await this.#service.getUploadState(
+      { uploadId },
+      call(options),
+    );
+    if (state === UploadState.SUBMITTED) return;
+    let doneBytes = Number(receivedBytes);
+    const outgoing = new Map(arraysOf(problem).map((array) => [array.fieldId, array]));
+    const missing: { readonly array: OutgoingArray; readonly part: Part }[] = [];
+    for (const { fieldId, name, elements, parts } of arrays) {
+      const array = outgoing.get(fieldId);
+      const found = array ? array.bytes.byteLength / array.elementBytes : 0;
+      if (!array || BigInt(found) !== elements) {
+        throw new Error(
+          `upload ${uploadId} is of another problem: its array ${name} has ${elements} elements, not ${found}`,
+        );
+      }
+      missing.push(...parts.filter((part) => !part.received).map((part) => ({ array, part })));
+    }
+    for (let at = 0; at < missing.length; at += LINKS_PER_CALL) {
+      const parts = await Promise.all(missing.slice(at, at + LINKS_PER_CALL).map(readPart));
+      const links = await this.#linksTo(uploadId, parts, options);
+      const jobs = parts.map((part, i) => ({ part, link: links[i] as SignedLink }));
+      await inParallel(jobs, this.#parallel, async ({ part, link }) => {
+        await this.#put(uploadId, part, link, options);
+        doneBytes += part.bytes.byteLength;
+        options.onProgress?.({ doneBytes, totalBytes: Number(totalBytes) });
+      });
+    }
+  }
+
+  /** Uploads the problem and submits it. @returns the job's id */
+  async submit(problem: ProblemMessage, options: LinkSubmitOptions = {}): Promise<string> {
+    const uploadId = options.uploadId ?? (await this.create(problem, options));
+    options.onUpload?.(uploadId);
+    await this.send(uploadId, problem, options);
+    const { state, jobId } = await this.#service.getUploadState({ uploadId }, call(options));
+    // The answer to an earlier submission may have been lost.
+    if (state === UploadState.SUBMITTED) return jobId;
+    return (await this.#service.submitUpload({ uploadId }, call(options))).jobId;
+  }
+
+  /** Gives the upload up. */
+  async abort(uploadId: string, options: CallOptions = {}): Promise<void> {
+    await this.#service.abortUpload({ uploadId }, call(options));
+  }
+
+  /** The result of a completed job. @throws TransferError */
+  async result(jobId: string, options: CallOptions = {}): Promise<SolveResult> {
+    const targets = new Map<ResultFieldId, Float64Array>();
+    let filled = 0;
+    let pageToken = "";
+    let page: GetResultLinksResponse;
+    do {
+      page = await this.#service.getResultLinks({ jobId, pageSize: LINKS_PER_CALL, pageToken }, call(options));
+      const { arrays } = page;
+      for (const { fieldId, elements } of arrays) {
+        if (!targets.has(fieldId)) targets.set(fieldId, new Float64Array(Number(elements)));
+      }
+      await inParallel(page.parts, this.#parallel, async ({ blob, byteOffset, bytes, sha256, link }) => {
+        const data = await this.#get(link, Number(bytes), sha256, options);
+        for (const array of arrays) {
+          if (array.blob !== blob) continue;
+          const target = targets.get(array.fieldId) as Float64Array;
+          filled += copyOverlap(data, Number(byteOffset), new Uint8Array(target.buffer), Number(array.byteOffset));
+        }
+      });
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+    const total = [...targets.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (!page.header || filled !== total) {
+      throw new TransferError(`the links to the result of job ${jobId} brought ${filled} of ${total} bytes`);
+    }
+    return solutionOf(page.header, targets);
+  }
+
+  async #linksTo(uploadId: string, parts: readonly MissingPart[], options: CallOptions): Promise<SignedLink[]> {
+    const asked = parts.map(({ array, elementOffset, sha256 }) => ({
+      fieldId: array.fieldId as ArrayFieldId,
+      elementOffset: BigInt(elementOffset),
+      sha256,
+    }));
+    const { links } = await this.#service.getUploadLinks({ uploadId, parts: asked }, call(options));
+    return links.map(({ link }, i) => {
+      if (link) return link;
+      throw new Error(`the server gave no link to part ${i} of ${parts.length} of upload ${uploadId}`);
+    });
+  }
+
+  async #put(uploadId: string, part: MissingPart, link: SignedLink, options: CallOptions): Promise<void> {
+    const name = ArrayFieldId[part.array.fieldId];
+    const what = `sending array ${name}, part at element ${part.elementOffset}`;
+    const send = async ({ url, headers }: SignedLink) => {
+      const answer = await this.#request(
+        what,
+        url,
+        { method: "PUT", headers, body: part.bytes as Uint8Array<ArrayBuffer> },
+        options,
+      );
+      await answer.arrayBuffer();
+    };
+    try {
+      await send(link);
+    } catch (error) {
+      const status = error instanceof TransferError ? error.status : undefined;
+      // It has arrived before.
+      if (status === 412) return;
+      // It may have expired while others were sent.
+      if (status !== 403) throw error;
+      const [fresh] = await this.#linksTo(uploadId, [part], options);
+      await send(fresh as SignedLink);
+    }
+  }
+
+  async #get(link: SignedLink | undefined, bytes: number, sha256: Uint8Array, options: CallOptions) {
+    const { url = "", headers = {} } = link ?? {};
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await this.#request("reading a result", url, { method: "GET", headers }, options);
+      const data = new Uint8Array(await answer.arrayBuffer());
+      if (data.byteLength === bytes && (await isDigestOf(data, sha256))) return data;
+      if (attempt === ATTEMPTS) {
+        throw new TransferError(`reading a result: ${data.byteLength} bytes came that are not the ${bytes} stored`);
+      }
+    }
+  }
+
+  /** Repeats what a repeat may help with. */
+  async #request(what: string, url: string, init: RequestInit, { signal }: CallOptions): Promise<Response> {
+    for (let attempt = 1; ; attempt += 1) {
+      let fault: TransferError;
+      try {
+        const answer = await this.#fetch(url, { ...init, ...(signal && { signal }) });
+        if (answer.ok) return answer;
+        fault = new TransferError(`${what}: ${answer.status} ${(await answer.text()).slice(0, 500)}`, answer.status);
+        const mayPass = answer.status >= 500 || PASSING.has(answer.status);
+        if (!mayPass) throw fault;
+      } catch (error) {
+        if (signal?.aborted || error instanceof TransferError) throw error;
+        fault = new TransferError(`${what}: ${(error as Error).message}`);
+      }
+      if (attempt === ATTEMPTS) throw fault;
+      await pause(Math.random() * PAUSE_MS * 2 ** attempt, signal);
+    }
+  }
+}
+
+async function readPart({ array, part }: { array: OutgoingArray; part: Part }): Promise<MissingPart> {
+  const start = Number(part.elementOffset) * array.elementBytes;
+  const bytes = array.bytes.subarray(start, start + Number(part.bytes));
+  return { array, elementOffset: Number(part.elementOffset), bytes, sha256: await sha256Of(bytes) };
+}
+
+/** Empty where there is no WebCrypto, as on pages that came in clear: the server then takes the bytes as they are. */
+async function sha256Of(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  const { subtle } = globalThis.crypto ?? {};
+  return subtle ? new Uint8Array(await subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)) : new Uint8Array(0);
+}
+
+async function isDigestOf(bytes: Uint8Array, sha256: Uint8Array): Promise<boolean> {
+  const found = await sha256Of(bytes);
+  return (
+    found.byteLength === 0 || (found.byteLength === sha256.byteLength && found.every((byte, i) => byte === sha256[i]))
+  );
+}
+
+/** Copies what two stretches of one blob share. @returns the number of bytes */
+function copyOverlap(data: Uint8Array, dataOffset: number, target: Uint8Array, targetOffset: number): number {
+  const from = Math.max(dataOffset, targetOffset);
+  const to = Math.min(dataOffset + data.byteLength, targetOffset + target.byteLength);
+  if (from >= to) return 0;
+  target.set(data.subarray(from - dataOffset, to - dataOffset), from - targetOffset);
+  return to - from;
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}

@@ -1,0 +1,46 @@
+// What a worker program can run: its engines, ready, and a runner for each kind of job.
+import type { JobKind, WorkerContext } from "@sortie/core";
+import { createHighsEngine } from "@sortie/solve";
+import type { JobRunner } from "./run-job.ts";
+import { createSolveRunner } from "./solve-job.ts";
+
+export interface Runners extends AsyncDisposable {
+  readonly byKind: Partial<Record<JobKind, JobRunner>>;
+  readonly kinds: readonly JobKind[];
+}
+
+/** Starts the engines, so that the first job finds them warm. */
+export async function openRunners(): Promise<Runners> {
+  const engine = createHighsEngine();
+  await engine.warm();
+  const solve = createSolveRunner(engine);
+  return {
+    byKind: { lp: solve, mip: solve },
+    kinds: ["lp", "mip"],
+    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+  };
+}
+
+/**
+ * As `openRunners`, with training of pipelines, whose engine is loaded with the first such job.
+ * @param dataRoots folders below which data files lie
+ */
+export async function openAllRunners(context: WorkerContext, dataRoots: readonly string[]): Promise<Runners> {
+  const solving = await openRunners();
+  let training: Promise<Runners> | undefined;
+  const train: JobRunner = async (attempt, signal) => {
+    training ??= import("./pipeline/open.ts").then(({ openPipelineRunners }) =>
+      openPipelineRunners(context, dataRoots),
+    );
+    const runner = (await training).byKind.train as JobRunner;
+    return runner(attempt, signal);
+  };
+  return {
+    byKind: { ...solving.byKind, train },
+    kinds: [...solving.kinds, "train"],
+    async [Symbol.asyncDispose]() {
+      await (await training)?.[Symbol.asyncDispose]();
+      await solving[Symbol.asyncDispose]();
+    },
+  };
+}
