@@ -1,0 +1,2 @@
+// The public face of @sortie/webhooks.
+export { createWebhookSender, type SenderOptions } from "./sender.ts";
