@@ -1,0 +1,178 @@
+// Executes a plan: feeds segments, runs host steps between them, lets values go as soon as nothing needs them.
+import type { GraphValue } from "../graph/graph.ts";
+import { type HostContext, hostStep } from "../graph/host.ts";
+import { elements, isTensor, type Tensor, type Value } from "../graph/tensor.ts";
+import type { Engine } from "./engine.ts";
+import { imageNames, type Plan, type SegmentStep } from "./plan.ts";
+import { RowAssembly, rowRanges, rowsOf } from "./tiles.ts";
+
+const TILE_ELEMENTS = 1 << 18;
+/** Inputs that are not ours to give away are copied to the thread in parts of this size. */
+const PART_BYTES = 16 * 1024 * 1024;
+
+export interface ExecuteRequest {
+  readonly plan: Plan;
+  readonly engine: Engine;
+  readonly inputs: ReadonlyMap<string, Value>;
+  readonly states: ReadonlyMap<string, Tensor>;
+  readonly context: (node: string) => HostContext;
+  /** Elements that a tile's largest input should have. Default 2^18: 8 rows of 512 pixels with 61 bands. */
+  readonly tileElements?: number;
+  /** The caller needs its inputs no more: their buffers move to the threads. */
+  readonly giveInputs?: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** Told how long the steps of each pipeline node took. */
+  readonly timed?: (nodes: readonly string[], milliseconds: number, provider: string) => void;
+}
+
+/** The values of the plan's outputs. */
+export async function execute(request: ExecuteRequest): Promise<Map<GraphValue, Value>> {
+  const { plan } = request;
+  const values = new Map<GraphValue, Value>();
+  const uses = countUses(plan);
+  const present = (value: GraphValue): Value => {
+    const known = values.get(value);
+    if (known !== undefined) return known;
+    const { detail } = value.op;
+    const found =
+      detail.kind === "constant"
+        ? detail.tensor
+        : detail.kind === "state"
+          ? request.states.get(detail.key)
+          : detail.kind === "input"
+            ? request.inputs.get(detail.name)
+            : undefined;
+    if (found === undefined) throw new Error(`value ${value.id} of node ${value.op.node} is not there`);
+    return found;
+  };
+  /** True where the value is needed for the last time and may move. */
+  const release = (value: GraphValue): boolean => {
+    const left = (uses.get(value) ?? 0) - 1;
+    uses.set(value, left);
+    if (left > 0) return false;
+    values.delete(value);
+    const { detail } = value.op;
+    if (detail.kind === "input") return request.giveInputs ?? false;
+    return detail.kind !== "constant" && detail.kind !== "state";
+  };
+
+  for (const step of plan.steps) {
+    request.signal?.throwIfAborted();
+    if (step.kind === "host") {
+      const { op } = step;
+      const started = performance.now();
+      const inputs = op.inputs.map(present);
+      const detail = op.detail as Extract<typeof op.detail, { kind: "host" }>;
+      const results = await hostStep(detail.host).run(inputs, detail.attrs, request.context(op.node));
+      for (const input of op.inputs) release(input);
+      for (const [i, output] of op.outputs.entries()) values.set(output, results[i] as Value);
+      request.timed?.([op.node], performance.now() - started, "host");
+      continue;
+    }
+    const feeds = new Map<string, Tensor>();
+    const transfer = new Set<string>();
+    for (const [i, input] of step.inputs.entries()) {
+      const name = step.inputNames[i] as string;
+      feeds.set(name, present(input) as Tensor);
+      if (release(input)) transfer.add(name);
+    }
+    const { results, milliseconds, provider } = await runSegment(step, feeds, transfer, request);
+    for (const [i, output] of step.outputs.entries()) {
+      values.set(output, results.get(step.outputNames[i] as string) as Tensor);
+    }
+    request.timed?.(step.nodes, milliseconds, provider);
+  }
+  return new Map(plan.outputs.map((output) => [output, marked(output, present(output))]));
+}
+
+/** Carries the numpy mark of the graph over to the value. */
+const marked = (value: GraphValue, data: Value): Value =>
+  value.numpy && isTensor(data) && !data.numpy ? { ...data, numpy: true } : data;
+
+function countUses(plan: Plan): Map<GraphValue, number> {
+  const uses = new Map<GraphValue, number>();
+  const use = (value: GraphValue): void => {
+    uses.set(value, (uses.get(value) ?? 0) + 1);
+  };
+  for (const step of plan.steps) for (const input of step.kind === "host" ? step.op.inputs : step.inputs) use(input);
+  for (const output of plan.outputs) use(output);
+  return uses;
+}
+
+interface SegmentResult {
+  readonly results: ReadonlyMap<string, Tensor>;
+  readonly milliseconds: number;
+  readonly provider: string;
+}
+
+async function runSegment(
+  step: SegmentStep,
+  feeds: ReadonlyMap<string, Tensor>,
+  transfer: ReadonlySet<string>,
+  request: ExecuteRequest,
+): Promise<SegmentResult> {
+  const { engine, signal } = request;
+  const images = step.rowWise ? imageNames(step) : undefined;
+  const largest = Math.max(1, ...(images?.inputs ?? []).map((name) => rowSize(feeds.get(name) as Tensor)));
+  const rows = Math.max(1, Math.floor((request.tileElements ?? TILE_ELEMENTS) / largest));
+  const first = images && (feeds.get(images.inputs[0] as string) as Tensor);
+  if (!images || !first || (first.shape[0] === 1 && (first.shape[1] as number) <= rows)) {
+    const { values, milliseconds, provider } = await engine.run(step.model, feeds, {
+      outputs: step.outputNames,
+      transfer,
+      signal,
+    });
+    return { results: values, milliseconds, provider };
+  }
+  const tiling = { rows, inputs: images.inputs, outputs: images.outputs };
+  const copied = images.inputs.filter((name) => !transfer.has(name));
+  const bytes = copied.reduce((sum, name) => sum + (feeds.get(name) as Tensor).data.byteLength, 0);
+  if (bytes <= PART_BYTES) {
+    const { values, milliseconds, provider } = await engine.run(step.model, feeds, {
+      outputs: step.outputNames,
+      transfer,
+      tiling,
+      signal,
+    });
+    return { results: values, milliseconds, provider };
+  }
+  return runInParts(step, feeds, tiling, bytes, request);
+}
+
+const rowSize = (t: Tensor): number => elements(t.shape.slice(2));
+
+/** Copies and runs a part of the rows at a time, on as many threads as there are. */
+async function runInParts(
+  step: SegmentStep,
+  feeds: ReadonlyMap<string, Tensor>,
+  tiling: { rows: number; inputs: readonly string[]; outputs: readonly string[] },
+  bytes: number,
+  { engine, signal }: ExecuteRequest,
+): Promise<SegmentResult> {
+  const [images, height] = (feeds.get(tiling.inputs[0] as string) as Tensor).shape as [number, number];
+  const rowBytes = bytes / (images * height);
+  const rows = Math.max(tiling.rows, Math.floor(PART_BYTES / rowBytes));
+  const assemblies = new Map(tiling.outputs.map((name) => [name, new RowAssembly(images, height)]));
+  const results = new Map<string, Tensor>();
+  let milliseconds = 0;
+  let provider = "cpu";
+  const ranges = rowRanges(images, height, rows);
+  const work = async (): Promise<void> => {
+    for (const range of ranges) {
+      const part = new Map(feeds);
+      for (const name of tiling.inputs) part.set(name, rowsOf(feeds.get(name) as Tensor, range));
+      const run = await engine.run(step.model, part, { outputs: step.outputNames, tiling, signal });
+      for (const [name, value] of run.values) {
+        const assembly = assemblies.get(name);
+        if (assembly) assembly.put(value, range);
+        else results.set(name, value);
+      }
+      milliseconds += run.milliseconds;
+      provider = run.provider;
+    }
+  };
+  // One part is prepared while another is computed.
+  await Promise.all(Array.from({ length: engine.threads + 1 }, work));
+  for (const [name, assembly] of assemblies) results.set(name, assembly.whole());
+  return { results, milliseconds, provider };
+}

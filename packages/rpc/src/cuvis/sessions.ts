@@ -1,0 +1,34 @@
+// CreateSession, SetSessionSearchPaths, CloseSession.
+
+import { closeSession, createSession } from "@sortie/core";
+import { INITIAL_SEARCH_PATHS, updateSearchPaths } from "@sortie/pipeline";
+import { editSession, type SessionState, toJson } from "@sortie/sessions";
+import type { cuvis } from "@sortie/wire";
+import type { Call } from "../cuopt/handlers.ts";
+import { configFiles } from "./configs.ts";
+import type { CuvisContext } from "./context.ts";
+
+export const EMPTY_STATE: SessionState = { searchPaths: INITIAL_SEARCH_PATHS, plugins: [] };
+
+export function createSessionHandlers(context: CuvisContext) {
+  return {
+    async createSession(_: unknown, call: Call) {
+      const { id } = await createSession(context, call.caller, toJson(EMPTY_STATE));
+      return { sessionId: id };
+    },
+
+    async setSessionSearchPaths(request: cuvis.SetSessionSearchPathsRequest, call: Call) {
+      const files = configFiles(context.filesOf(call.caller));
+      const { value } = await editSession(context, call.caller, request.sessionId, async ({ state }) => {
+        const update = await updateSearchPaths(state.searchPaths, request.searchPaths, request.append ?? true, files);
+        return { state: { ...state, searchPaths: update.paths }, value: update };
+      });
+      return { success: true, currentPaths: [...value.paths], rejectedPaths: [...value.rejected] };
+    },
+
+    async closeSession(request: cuvis.CloseSessionRequest, call: Call) {
+      await closeSession(context, call.caller, request.sessionId);
+      return { success: true };
+    },
+  };
+}

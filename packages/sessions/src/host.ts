@@ -1,0 +1,70 @@
+// Pipelines of sessions in this process: built once from the session's configuration and weights, kept while there is room,
+// used by one call of a session at a time.
+import type { CallOptions, WorkerContext } from "@sortie/core";
+import { type NodeFiles, Pipeline } from "@sortie/pipeline";
+import { LRUCache } from "lru-cache";
+import type { LoadedPipeline } from "./state.ts";
+import { checkpointOf, loadWeights } from "./weights.ts";
+
+export interface PipelineHostOptions {
+  /** Pipelines kept ready. Default 64. */
+  readonly most?: number | undefined;
+  /** Where nodes that read and write files may do so. */
+  readonly files?: NodeFiles | undefined;
+}
+
+export class PipelineHost {
+  readonly #kept: LRUCache<string, Pipeline>;
+  readonly #files: NodeFiles | undefined;
+  /** The last call of each session that is under way. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor({ most = 64, files }: PipelineHostOptions = {}) {
+    this.#files = files;
+    this.#kept = new LRUCache({ max: most, dispose: (pipeline) => pipeline.close() });
+  }
+
+  /** One call of a session after the other, in the order in which they came. */
+  async inTurn<T>(sessionId: string, call: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(sessionId) ?? Promise.resolve();
+    const turn = before.then(call, call);
+    const settled = turn.catch(() => undefined);
+    this.#turns.set(sessionId, settled);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(sessionId) === settled) this.#turns.delete(sessionId);
+    }
+  }
+
+  /** The pipeline as the session has it, ready to run. It may be used in the session's turn only, and not be changed. */
+  async ready(ports: Pick<WorkerContext, "blobs">, loaded: LoadedPipeline, options?: CallOptions): Promise<Pipeline> {
+    const kept = this.#kept.get(loaded.generation);
+    if (kept) return kept;
+    const pipeline = await this.build(ports, loaded, options);
+    this.#kept.set(loaded.generation, pipeline);
+    return pipeline;
+  }
+
+  /** A pipeline of one's own, to be changed. @throws PipelineError */
+  async build(
+    ports: Pick<WorkerContext, "blobs">,
+    loaded: Pick<LoadedPipeline, "config" | "weights" | "fitted">,
+    options?: CallOptions,
+  ): Promise<Pipeline> {
+    const pipeline = new Pipeline(
+      loaded.config as unknown as ConstructorParameters<typeof Pipeline>[0],
+      this.#files === undefined ? {} : { files: this.#files },
+    );
+    if (loaded.weights) loadWeights(pipeline, await checkpointOf(ports, loaded.weights, options), false);
+    // A weights file does not say which nodes were fitted: every node has its entry.
+    const fitted = new Set(loaded.fitted);
+    for (const node of pipeline.nodes) node.fitted = fitted.has(node.name);
+    return pipeline;
+  }
+
+  /** Lets go of every pipeline. */
+  close(): void {
+    this.#kept.clear();
+  }
+}

@@ -1,0 +1,15 @@
+// The public face of @sortie/sessions: what a pipeline session holds, and how any process takes one up.
+export { PipelineHost, type PipelineHostOptions } from "./host.ts";
+export {
+  type CuvisSession,
+  editSession,
+  type Json,
+  type LoadedPipeline,
+  openSession,
+  type Profiling,
+  type SessionState,
+  toJson,
+} from "./state.ts";
+export { storeWeights } from "./store-weights.ts";
+export { CALLERS_FAULT, type SessionPorts, type TrainingTask, taskOf } from "./training.ts";
+export { checkpointOf, encodeWeights, loadWeights, readWeights } from "./weights.ts";
