@@ -1,4 +1,6 @@
-// Builds every package into its `dist`: JavaScript, declarations, and the files that the compiler does not copy.
+// Builds packages into their `dist`: JavaScript, declarations, and the files that the compiler does not copy.
+//
+// Usage: build.ts [NAME ...]    those packages and what they depend on; all without a name
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -35,7 +37,16 @@ function build(folder: string): boolean {
   }
 }
 
-for (const { name, folder } of workspacePackages()) {
+const all = workspacePackages();
+const wanted = new Set(process.argv.slice(2));
+for (const name of wanted) {
+  const found = all.find((each) => each.name === name);
+  if (!found) throw new Error(`there is no package ${name}; there are ${all.map((each) => each.name).join(", ")}`);
+  // A set is walked to its end, what is added on the way included.
+  for (const each of found.dependencies) if (each.startsWith("@sortie/")) wanted.add(each);
+}
+
+for (const { name, folder } of all.filter((each) => wanted.size === 0 || wanted.has(each.name))) {
   process.stdout.write(`building ${name}\n`);
   if (!build(folder)) {
     process.stderr.write(`${name} does not build\n`);

@@ -1,4 +1,5 @@
-// Generates packages/wire/src/gen from proto/ with buf and protoc-gen-es, both from node_modules and without network.
+// Generates packages/wire/src/gen from proto/, and packages/pipeline/src/gen from proto/onnx, with buf and
+// protoc-gen-es, both from node_modules and without network.
 //
 // Usage: npm run generate            writes the generated code
 //        npm run generate -- --check generates elsewhere and fails if the result differs from what is there
@@ -10,14 +11,26 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const generated = join("packages", "wire", "src", "gen");
 
-/** Runs `buf generate` with its output below `base`. */
+/** Where generated code goes, by which template, and from which part of proto/. */
+const OUTPUTS = [
+  { folder: join("packages", "wire", "src", "gen"), options: ["--exclude-path", "proto/onnx"] },
+  {
+    folder: join("packages", "pipeline", "src", "gen"),
+    options: ["--template", "buf.gen.onnx.yaml", "--path", "proto/onnx"],
+  },
+];
+
+/** Runs `buf generate` for every output, below `base`. */
 function generate(base: string): void {
+  for (const { options } of OUTPUTS) runBuf(base, options);
+}
+
+function runBuf(base: string, options: readonly string[]): void {
   const bin = join(root, "node_modules", ".bin");
   const result = spawnSync(
     process.execPath,
-    [join(root, "node_modules", "@bufbuild", "buf", "bin", "buf"), "generate", "--output", base],
+    [join(root, "node_modules", "@bufbuild", "buf", "bin", "buf"), "generate", "--output", base, ...options],
     {
       cwd: root,
       stdio: "inherit",
@@ -56,13 +69,15 @@ if (values.check) {
   const base = mkdtempSync(join(tmpdir(), "sortie-generate-"));
   try {
     generate(base);
-    const lines = differences(readTree(join(root, generated)), readTree(join(base, generated)));
-    if (lines.length > 0) {
-      process.stderr.write(`${generated} is not what proto/ generates; run \`npm run generate\`:\n`);
-      for (const line of lines) process.stderr.write(`  ${line}\n`);
-      process.exitCode = 1;
-    } else {
-      process.stdout.write(`${generated} is up to date\n`);
+    for (const { folder } of OUTPUTS) {
+      const lines = differences(readTree(join(root, folder)), readTree(join(base, folder)));
+      if (lines.length > 0) {
+        process.stderr.write(`${folder} is not what proto/ generates; run \`npm run generate\`:\n`);
+        for (const line of lines) process.stderr.write(`  ${line}\n`);
+        process.exitCode = 1;
+      } else {
+        process.stdout.write(`${folder} is up to date\n`);
+      }
     }
   } finally {
     rmSync(base, { recursive: true, force: true });

@@ -1,97 +1,85 @@
-// Batch as the dispatcher sees it: jobs that wait, run, are asked to stop and are killed, as the test decides.
+// Batch for the dispatcher's contract: its API over HTTP on the state machine, with containers that the test ends by hand.
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
 import * as aws from "@sortie/platform-aws";
+import { answerBatch } from "./batch-api.ts";
+import { type BatchJobState, BatchMachine, type OnExit, type Task } from "./batch-machine.ts";
+import { identity } from "./environment.ts";
 
-type BatchApi = import("@sortie/platform-aws").BatchApi;
-type BatchJob = import("@sortie/platform-aws").BatchJob;
-type BatchSubmission = import("@sortie/platform-aws").BatchSubmission;
+const OPERATIONS = ["SubmitJob", "TerminateJob", "DescribeJobs", "ListJobs"];
 
-interface StandInJob extends BatchSubmission {
-  readonly id: string;
-  status: BatchJob["status"];
-  killer?: NodeJS.Timeout;
-}
+const jobIdOf = ({ environment }: BatchJobState): string => environment["SORTIE_JOB_ID"] ?? "";
 
-export class BatchStandIn implements BatchApi {
-  readonly #size: number;
-  readonly #stopTimeoutMs: number;
-  readonly #jobs: StandInJob[] = [];
+export class BatchStandIn {
+  readonly #machine: BatchMachine;
+  readonly #server: Server;
+  readonly #running = new Map<string, OnExit>();
   readonly #finished = new Set<string>();
   readonly started: string[] = [];
   readonly askedToStop: string[] = [];
+  #api: (aws.BatchApi & Disposable) | undefined;
 
   /**
-   * @param size how many jobs run at once
+   * @param queue the queue, and how many of its jobs run at once
    * @param stopTimeoutMs the time between SIGTERM and SIGKILL
    */
-  constructor(size: number, stopTimeoutMs: number) {
-    this.#size = size;
-    this.#stopTimeoutMs = stopTimeoutMs;
+  constructor(queue: string, size: number, stopTimeoutMs: number) {
+    this.#machine = new BatchMachine({
+      capacity: { [queue]: size },
+      launch: (job, onExit) => this.#launch(job, onExit),
+      stopTimeoutMs,
+    });
+    this.#server = createServer(async (request, response) => {
+      const operation = OPERATIONS.find((each) => request.url === `/v1/${each.toLowerCase()}`) ?? "";
+      const answer = answerBatch(this.#machine, operation, await json(request));
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+    });
   }
 
-  get submissions(): readonly BatchSubmission[] {
-    return this.#jobs;
-  }
-
-  async submit(submission: BatchSubmission): Promise<string> {
-    const id = `00000000-0000-4000-8000-${String(this.#jobs.length).padStart(12, "0")}`;
-    this.#jobs.push({ ...submission, id, status: "RUNNABLE" });
-    this.#schedule();
-    return id;
-  }
-
-  async terminate(id: string): Promise<void> {
-    const job = this.#jobs.find((one) => one.id === id);
-    if (!job || job.status === "FAILED" || job.status === "SUCCEEDED") return;
-    if (job.status !== "RUNNING") {
-      job.status = "FAILED";
-      return;
-    }
-    const jobId = job.environment["SORTIE_JOB_ID"]!;
-    this.askedToStop.push(jobId);
-    if (!jobId.startsWith("stubborn")) return this.#end(job, "FAILED");
-    job.killer ??= setTimeout(() => this.#end(job, "FAILED"), this.#stopTimeoutMs);
-  }
-
-  async describe(id: string): Promise<BatchJob | undefined> {
-    const job = this.#jobs.find((one) => one.id === id);
-    return job && { id, name: job.name, status: job.status };
-  }
-
-  async named(queue: string, prefix: string): Promise<readonly BatchJob[]> {
-    return this.#jobs.filter((job) => job.queue === queue && job.name.startsWith(prefix));
+  async open(): Promise<aws.BatchApi> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    const { port } = this.#server.address() as AddressInfo;
+    this.#api = aws.batchApi({ ...identity, endpoint: `http://127.0.0.1:${port}` });
+    return this.#api;
   }
 
   /** The worker of the job ends well, now or as soon as it starts. */
   finish(jobId: string): void {
     this.#finished.add(jobId);
-    for (const job of this.#jobs) {
-      if (job.status === "RUNNING" && job.environment["SORTIE_JOB_ID"] === jobId) this.#end(job, "SUCCEEDED");
-    }
+    this.#running.get(jobId)?.(0);
   }
 
   workerOf(jobId: string): string {
-    const job = this.#jobs.findLast(({ environment }) => environment["SORTIE_JOB_ID"] === jobId);
-    return aws.batchWorkerName(job!.id);
+    return aws.batchWorkerName(this.#machine.jobs.findLast((job) => jobIdOf(job) === jobId)!.id);
   }
 
-  close(): void {
-    for (const job of this.#jobs) clearTimeout(job.killer);
+  async close(): Promise<void> {
+    this.#machine.close();
+    this.#api?.[Symbol.dispose]();
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
   }
 
-  #end(job: StandInJob, status: "SUCCEEDED" | "FAILED"): void {
-    clearTimeout(job.killer);
-    job.status = status;
-    this.#schedule();
-  }
-
-  #schedule(): void {
-    for (const job of this.#jobs) {
-      if (this.#jobs.filter(({ status }) => status === "RUNNING").length >= this.#size) return;
-      if (job.status !== "RUNNABLE") continue;
-      job.status = "RUNNING";
-      const jobId = job.environment["SORTIE_JOB_ID"]!;
-      this.started.push(jobId);
-      if (this.#finished.has(jobId)) this.#end(job, "SUCCEEDED");
-    }
+  #launch(job: BatchJobState, onExit: OnExit): Task {
+    const jobId = jobIdOf(job);
+    const exit: OnExit = (code) => {
+      this.#running.delete(jobId);
+      onExit(code);
+    };
+    this.#running.set(jobId, exit);
+    this.started.push(jobId);
+    if (this.#finished.has(jobId)) setImmediate(exit, 0);
+    return {
+      kill: (signal) => {
+        if (signal === "SIGTERM") this.askedToStop.push(jobId);
+        // One that is stubborn ignores the request.
+        if (signal === "SIGKILL" || !jobId.startsWith("stubborn")) setImmediate(exit, signal === "SIGKILL" ? 137 : 143);
+      },
+    };
   }
 }

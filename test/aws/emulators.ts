@@ -5,8 +5,11 @@ import type { EmulatorStore } from "./s3-emulator.ts";
 
 const load = createRequire(import.meta.url);
 
-export const dynalite: (options: { readonly createTableMs: number; readonly deleteTableMs: number }) => Server =
-  load("dynalite");
+export const dynalite: (options: {
+  readonly createTableMs: number;
+  readonly deleteTableMs: number;
+  readonly updateTableMs?: number;
+}) => Server = load("dynalite");
 
 export const S3rver: new (options: {
   readonly address: string;

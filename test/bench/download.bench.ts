@@ -1,7 +1,16 @@
 // Chunk download: bytes per second from the store into a client's memory.
 import { fromBinary } from "@bufbuild/protobuf";
-import { type Context, claimJob, DEFAULT_LIMITS, type Dispatcher, LOCAL_PLACEMENT, submitJob } from "@sortie/core";
-import { openLocalPlatform, systemClock, systemIds } from "@sortie/platform-local";
+import {
+  type Context,
+  claimJob,
+  DEFAULT_LIMITS,
+  type Dispatcher,
+  LOCAL_PLACEMENT,
+  submitJob,
+  systemClock,
+  systemIds,
+} from "@sortie/core";
+import { openLocalPlatform } from "@sortie/platform-local";
 import {
   GetResultChunkRequestSchema,
   StartChunkedDownloadRequestSchema,
@@ -16,6 +25,7 @@ const PRIMAL = 0;
 
 /** Runs nothing: the job below is completed by hand. */
 const nobody: Dispatcher = {
+  attemptEndsWith: "lease",
   dispatch: async () => undefined,
   stop: async () => undefined,
   waiting: () => undefined,

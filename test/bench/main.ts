@@ -3,14 +3,16 @@
 import { parseArgs } from "node:util";
 import { cancel } from "./cancel.bench.ts";
 import { download } from "./download.bench.ts";
+import { functions } from "./functions.bench.ts";
 import { memory } from "./memory.bench.ts";
 import { type Bench, keep, machine, show } from "./report.ts";
+import { s3Bench } from "./s3.bench.ts";
 import { solves } from "./solves.bench.ts";
 import { status } from "./status.bench.ts";
 import { unary } from "./unary.bench.ts";
 import { upload } from "./upload.bench.ts";
 
-const BENCHES: readonly Bench[] = [upload, download, unary, status, solves, cancel, memory];
+const BENCHES: readonly Bench[] = [upload, download, unary, status, solves, cancel, memory, s3Bench, functions];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

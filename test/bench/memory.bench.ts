@@ -1,22 +1,15 @@
 // The server's memory against the size of the problem: it must not grow with it.
-import { readFileSync } from "node:fs";
 import { ConnectError } from "@connectrpc/connect";
 import { Ground } from "../faults/harness.ts";
 import { encodeChunk, fillChunk, largeMatrix, placesOf, startUpload } from "./chunks.ts";
 import { CUOPT, Http2Client, inFlight } from "./http2.ts";
+import { peakMemory } from "./processes.ts";
 import { type Bench, type Measure, MIB } from "./report.ts";
 
 /** One after another, as simple clients send, and as many at once as ours does. */
 const WIDTHS = [1, 4];
 const CHUNK_MIB = 16;
 const GOAL_MIB = 300;
-
-/** The most that the process has had in memory so far, MiB. */
-function peakMemory(pid: number): number {
-  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-  if (kib === undefined) throw new Error("the kernel does not tell the peak memory of a process");
-  return Number(kib) / 1024;
-}
 
 /** Uploads a problem to a fresh server, made as it goes. */
 async function peakOf(mebibytes: number, width: number): Promise<{ idle: number; peak: number }> {

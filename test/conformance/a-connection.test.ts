@@ -7,6 +7,7 @@ import { Code } from "@connectrpc/connect";
 import { JobStatus, StatusRequestSchema, StatusResponseSchema } from "@sortie/wire";
 import { expect, onTestFinished } from "vitest";
 import { overEveryTransport, sharedServer } from "./harness.ts";
+import type { TransportChoice } from "./hosts.ts";
 import { smallModel, TINY_LP_OBJECTIVE, tinyLp } from "./models.ts";
 import { refused, submissionOf } from "./session.ts";
 
@@ -16,7 +17,10 @@ const small = sharedServer("--max-message-bytes", "4096");
 const PROBE = { jobId: "__connection_probe__" };
 
 /** CheckStatus of the probe on a connection that is open already. */
-async function probeOver(connection: http2.ClientHttp2Session, protocol: "grpc" | "connect"): Promise<JobStatus> {
+async function probeOver(
+  connection: http2.ClientHttp2Session,
+  protocol: TransportChoice["protocol"],
+): Promise<JobStatus> {
   const message = toBinary(StatusRequestSchema, create(StatusRequestSchema, PROBE));
   const stream = connection.request({
     ":method": "POST",
@@ -33,18 +37,18 @@ async function probeOver(connection: http2.ClientHttp2Session, protocol: "grpc" 
 }
 
 overEveryTransport((scenario) => {
-  scenario("A1", async ({ connect }) => {
+  scenario("A1", async ({ connect, host }) => {
     for (const options of [{}, { http2: true }, { json: true }]) {
       const { rpc } = await connect(server, options);
       const answer = await rpc.checkStatus(PROBE, { timeoutMs: 5000 });
       expect(answer).toMatchObject({ jobStatus: JobStatus.NOT_FOUND, message: "Job ID not found" });
-      expect(answer.maxMessageBytes).toBe(268_435_456n);
+      expect(answer.maxMessageBytes).toBe(BigInt(host.maxMessageBytes));
     }
   });
 
-  scenario("A6", async ({ transport }) => {
+  scenario("A6", async ({ transport, running }) => {
     // Pings do not carry the time, so many in a row stand for one each 30 s: 200 of them would take 100 minutes.
-    const connection = http2.connect((await server.get()).url());
+    const connection = http2.connect((await running(server)).url());
     onTestFinished(() => connection.destroy());
     await once(connection, "connect");
     const ends: string[] = [];

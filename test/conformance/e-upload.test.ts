@@ -90,7 +90,7 @@ overEveryTransport((scenario) => {
     expect(backwards.objective).toBe(forwards.objective);
   });
 
-  scenario("E8", async ({ connect }) => {
+  scenario("E8", async ({ connect, running }) => {
     const session = await connect(server);
     const model = withArrays(tinyLp(), { variable_names: ["größe", "y"], row_names: ["first", ""] });
     const blob = bytesOf(model, "variable_names");
@@ -113,17 +113,17 @@ overEveryTransport((scenario) => {
       await session.send(uploadId, { fieldId: 0, elementOffset: BigInt(from), totalElements: BigInt(total), data });
     }
     const jobId = await session.completed(await session.finish(uploadId));
-    const stored = await storedInput(await server.get(), jobId);
+    const stored = await storedInput(await running(server), jobId);
     expect(splitNames(stored.get("variable_names")!)).toEqual(["größe", "y"]);
     expect(splitNames(stored.get("row_names")!)).toEqual(["first", ""]);
   });
 
-  scenario("E9", async ({ connect }) => {
+  scenario("E9", async ({ connect, running }) => {
     const session = await connect(server);
     const model = withArrays(tinyLp(), { variable_names: ["from array", "y"] });
     const header = { variableNames: ["from header", "z"], rowNames: ["r", "s"] };
     const jobId = await session.completed(await session.upload(model, 64, { header }));
-    const stored = await storedInput(await server.get(), jobId);
+    const stored = await storedInput(await running(server), jobId);
     expect(splitNames(stored.get("variable_names")!)).toEqual(["from array", "y"]);
     // Without an array those of the header count.
     expect(splitNames(stored.get("header_row_names")!)).toEqual(["r", "s"]);
@@ -301,7 +301,7 @@ overEveryTransport((scenario) => {
     expect((await session.result(other)).status).toBe(PDLPTerminationStatus.PDLP_OPTIMAL);
   });
 
-  scenario("E23", async ({ connect }) => {
+  scenario("E23", async ({ connect, running }) => {
     const session = await connect(server);
     const model: Model = {
       ...tinyLp({ maximize: false }),
@@ -325,7 +325,7 @@ overEveryTransport((scenario) => {
       const uploadId = await session.startUpload(model);
       await session.sendAll(uploadId, chunks);
       const jobId = await session.finish(uploadId);
-      const stored = await storedInput(await server.get(), jobId);
+      const stored = await storedInput(await running(server), jobId);
       expect(stored.size).toBe(18);
       for (const name of ARRAY_NAMES) {
         expect(Buffer.compare(stored.get(name)!, bytesOf(model, name)), name).toBe(0);

@@ -33,13 +33,6 @@ function expectOffsets(messages: readonly LogMessage[], from = 0): number {
   return at;
 }
 
-/** How many log streams the server has open, by its own count. */
-async function openStreams(): Promise<number> {
-  const text = await (await fetch(`${(await server.get()).url()}/metrics`)).text();
-  const found = /^sortie_rpc_in_flight\{[^}]*StreamLogs[^}]*\} (\d+)$/m.exec(text);
-  return Number(found?.[1] ?? 0);
-}
-
 /** The log as it comes, until `enough`; then the reader leaves. */
 async function follow(session: Session, jobId: string, enough: (lines: LogMessage[]) => boolean) {
   const leaving = new AbortController();
@@ -144,8 +137,9 @@ overEveryTransport((scenario) => {
     expect(seen.at(-1)?.jobComplete).toBe(true);
   });
 
-  scenario("H11", async ({ connect }) => {
+  scenario("H11", async ({ connect, running }) => {
     const session = await connect(server);
+    const openStreams = async () => (await running(server)).openStreams();
     const jobId = await session.running(longMip());
     await follow(session, jobId, (lines) => lines.length >= 1);
     expect(await session.state(jobId)).toBe(JobStatus.PROCESSING);
@@ -178,13 +172,13 @@ overEveryTransport((scenario) => {
     expect((await session.log(jobId, inside)).final).toEqual(final);
   });
 
-  scenario("H14", async ({ connect }) => {
+  scenario("H14", async ({ connect, running }) => {
     const session = await connect(server);
     const jobId = await session.completed(await session.submit(tinyLp()));
-    const { log } = await server.get();
+    const { log } = await running(server);
     expect(log).not.toBe("");
     await until(async () => {
-      const events = (await server.get()).log.split("\n").filter((line) => line.includes(jobId));
+      const events = (await running(server)).log.split("\n").filter((line) => line.includes(jobId));
       return events.some((line) => /Queued/.test(line)) && events.some((line) => /Completed/.test(line));
     }, "the server's log notes the job's submission and completion");
   });

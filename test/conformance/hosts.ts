@@ -3,14 +3,22 @@
 
 export interface TransportChoice {
   readonly name: string;
-  readonly protocol: "grpc" | "connect";
+  readonly protocol: "grpc" | "connect" | "grpc-web";
 }
 
+export type HostName = "embedded" | "Lambda";
+
 export interface HostChoice {
-  readonly name: string;
+  readonly name: HostName;
   readonly title: string;
   readonly transports: readonly TransportChoice[];
+  /** The largest message that it tells clients by default, in bytes. */
+  readonly maxMessageBytes: number;
+  /** Scenarios, by number, that cannot be proved on this host, and why. */
+  readonly notApplicable: Readonly<Record<string, string>>;
 }
+
+const TLS = "AWS ends TLS before the function, with certificates of its own, and asks for none of the client's";
 
 export const HOSTS: readonly HostChoice[] = [
   {
@@ -20,5 +28,30 @@ export const HOSTS: readonly HostChoice[] = [
       { name: "gRPC", protocol: "grpc" },
       { name: "Connect", protocol: "connect" },
     ],
+    maxMessageBytes: 256 * 1024 * 1024,
+    notApplicable: {},
+  },
+  {
+    name: "Lambda",
+    title:
+      "the functions behind a function URL, with workers in Batch, on emulators; Connect and gRPC-Web over HTTP/1.1. " +
+      "Native gRPC is not applicable because a function URL has no trailers",
+    transports: [
+      { name: "Connect", protocol: "connect" },
+      { name: "gRPC-Web", protocol: "grpc-web" },
+    ],
+    maxMessageBytes: 4 * 1024 * 1024,
+    notApplicable: {
+      A6: "AWS keeps the connections of a function URL, and its pings are AWS's to answer",
+      K1: TLS,
+      K2: TLS,
+      K3: TLS,
+      K5: TLS,
+      K6: TLS,
+      K7: TLS,
+      K9: "there are no TLS settings",
+      L7: "a function URL has no port that could be taken",
+      L8: "no process serves for long, so none is asked to stop; workers are, in the fault tests",
+    },
   },
 ];

@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { parseMps } from "@sortie/solve";
 import { MIPTerminationStatus, PDLPTerminationStatus } from "@sortie/wire";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openSession, Server } from "./harness.ts";
+import { EmbeddedServer } from "./embedded-server.ts";
+import { openSession, type Server } from "./harness.ts";
 import { modelOf } from "./models.ts";
 import type { Session, Solution } from "./session.ts";
 
@@ -64,7 +65,7 @@ describe("an instance of the test data reaches its known outcome", () => {
   const solutions = new Map<string, Promise<Solution>>();
 
   beforeAll(async () => {
-    server = await new Server(["--workers", "2"]).start();
+    server = await new EmbeddedServer(["--workers", "2"]).start();
     session = openSession(server, { name: "gRPC", protocol: "grpc" }, {});
     // All are on their way at once, so that both workers are busy to the end.
     for (const { name, path } of instances) {

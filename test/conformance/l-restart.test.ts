@@ -8,7 +8,6 @@ import { expect, onTestFinished } from "vitest";
 import { overEveryTransport, spawnSortie, until } from "./harness.ts";
 import { AFIRO_OBJECTIVE, afiro, chunksOf, longMip, TINY_LP_OBJECTIVE, tinyLp } from "./models.ts";
 import { expectSame, type Session } from "./session.ts";
-import { workerOf } from "./stored.ts";
 
 async function expectAfiro(session: Session, jobId: string): Promise<void> {
   const solution = await session.result(await session.completed(jobId));
@@ -69,7 +68,7 @@ overEveryTransport((scenario) => {
         const { job } = await session.jobs.getJob({ id: jobId });
         return job?.attempt === attempt && (await session.state(jobId)) === JobStatus.PROCESSING;
       }, `attempt ${attempt} runs`);
-      process.kill(await workerOf(server, jobId), "SIGKILL");
+      process.kill(await server.workerOf(jobId), "SIGKILL");
     };
     await kill(1);
     await kill(2);

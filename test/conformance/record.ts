@@ -13,9 +13,13 @@ const DOCUMENT = new URL("../../docs/conformance.md", import.meta.url);
 
 type Outcome = "passed" | "failed" | "not run";
 
-/** Where a scenario is proved: on each transport of each host, or once without. */
+/** Where a scenario is proved: on each transport of each host that can, or once without. */
 const placesOf = ({ number, codec }: Scenario): readonly string[] =>
-  codec ? [key(number)] : HOSTS.flatMap((host) => host.transports.map((each) => key(number, host.name, each.name)));
+  codec
+    ? [key(number)]
+    : HOSTS.filter((host) => host.notApplicable[number] === undefined).flatMap((host) =>
+        host.transports.map((each) => key(number, host.name, each.name)),
+      );
 
 const key = (number: string, host = "", transport = ""): string => `${number}|${host}|${transport}`;
 
@@ -88,15 +92,16 @@ function documentOf(outcome: (place: string) => Outcome): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** One cell for each transport of each host; what does not apply is said in the first cell that it concerns. */
 function cellsOf(scenario: Scenario, outcome: (place: string) => Outcome): string[] {
-  const count = HOSTS.reduce((sum, host) => sum + host.transports.length, 0);
-  if (scenario.notApplicable !== undefined) {
-    return Array.from({ length: count }, (_, i) => (i === 0 ? `not applicable: ${scenario.notApplicable}` : "–"));
-  }
-  if (scenario.codec) {
-    return Array.from({ length: count }, (_, i) =>
-      i === 0 ? `${outcome(placesOf(scenario)[0]!)}, without a server` : "–",
-    );
-  }
-  return placesOf(scenario).map(outcome);
+  const { number, notApplicable, codec } = scenario;
+  const cells = HOSTS.flatMap((host) => host.transports.map((transport) => ({ host, transport })));
+  return cells.map(({ host, transport }, i) => {
+    const isFirst = i === 0;
+    if (notApplicable !== undefined) return isFirst ? `not applicable: ${notApplicable}` : "–";
+    if (codec) return isFirst ? `${outcome(key(number))}, without a server` : "–";
+    const reason = host.notApplicable[number];
+    if (reason !== undefined) return transport === host.transports[0] ? `not applicable: ${reason}` : "–";
+    return outcome(key(number, host.name, transport.name));
+  });
 }

@@ -16,6 +16,7 @@ import {
   type PDLPSolverSettingsSchema,
   ProblemCategory,
   ResultFieldId,
+  TransferService,
 } from "@sortie/wire";
 import { expect } from "vitest";
 import { type ChunkInit, chunksOf, type Model, problemOf } from "./models.ts";
@@ -54,6 +55,7 @@ export interface Solution {
 export class Session {
   readonly rpc: Client<typeof CuOptRemoteService>;
   readonly jobs: Client<typeof JobService>;
+  readonly transfers: Client<typeof TransferService>;
   readonly #disconnect: () => void;
   readonly #own = new Set<string>();
   readonly #downloads = new Set<string>();
@@ -61,6 +63,7 @@ export class Session {
   constructor(transport: Transport, disconnect: () => void) {
     this.rpc = createClient(CuOptRemoteService, transport);
     this.jobs = createClient(JobService, transport);
+    this.transfers = createClient(TransferService, transport);
     this.#disconnect = disconnect;
   }
 

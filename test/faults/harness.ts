@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createClient } from "@connectrpc/connect";
+import { createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import {
   CuOptRemoteService,
@@ -56,16 +56,21 @@ const services = {
 
 /** The calls of the tests, and a few that they have in common. */
 export class Client implements Disposable {
-  readonly #sessions: Http2SessionManager;
+  readonly #disconnect: () => void;
   readonly cuopt;
   readonly jobs;
 
-  constructor(address: string) {
-    const baseUrl = `http://${address}`;
-    this.#sessions = new Http2SessionManager(baseUrl);
-    const transport = createGrpcTransport({ baseUrl, sessionManager: this.#sessions });
+  constructor(transport: Transport, disconnect: () => void = () => undefined) {
+    this.#disconnect = disconnect;
     this.cuopt = createClient(services.cuopt, transport);
     this.jobs = createClient(services.jobs, transport);
+  }
+
+  /** A client over gRPC. */
+  static of(address: string): Client {
+    const baseUrl = `http://${address}`;
+    const sessionManager = new Http2SessionManager(baseUrl);
+    return new Client(createGrpcTransport({ baseUrl, sessionManager }), () => sessionManager.abort());
   }
 
   async submit(problem: SampleProblem, settings: { timeLimitSeconds?: number } = {}): Promise<string> {
@@ -94,7 +99,11 @@ export class Client implements Disposable {
 
   /** Waits for the job's end, across anything that happens to its workers. */
   async end(jobId: string): Promise<JobStatus> {
-    return (await this.cuopt.waitForCompletion({ jobId })).jobStatus;
+    for (;;) {
+      const { jobStatus } = await this.cuopt.waitForCompletion({ jobId });
+      // A host that ends its waits early tells the state of the moment.
+      if (jobStatus !== JobStatus.QUEUED && jobStatus !== JobStatus.PROCESSING) return jobStatus;
+    }
   }
 
   /** Every line of a finished job's log. @throws if its offsets do not follow from its lines */
@@ -119,7 +128,7 @@ export class Client implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#sessions.abort();
+    this.#disconnect();
   }
 }
 
@@ -144,7 +153,7 @@ export class Server {
     this.#child = child;
     this.#end = end;
     this.address = address;
-    this.client = new Client(address);
+    this.client = Client.of(address);
   }
 
   get pid(): number {

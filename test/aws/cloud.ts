@@ -1,0 +1,380 @@
+// A cloud in a process: table and blobs on emulators, functions and workers as real processes, Batch as a state machine,
+// the table's stream, the rules of events, the schedule and the function URL, put together as the stacks do it.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as dynamodb from "@aws-sdk/client-dynamodb";
+import * as s3 from "@aws-sdk/client-s3";
+import * as aws from "@sortie/platform-aws";
+import { STREAM_FILTERS } from "../../stacks/stream-filter.ts";
+import { batchEvent } from "./batch-api.ts";
+import { type BatchJobState, BatchMachine, type OnExit, type Task } from "./batch-machine.ts";
+import { dynalite } from "./emulators.ts";
+import { identity } from "./environment.ts";
+import { matches, type Pattern } from "./event-pattern.ts";
+import { Faults } from "./faults.ts";
+import { FunctionUrl } from "./function-url.ts";
+import { type BusEvent, Gateway } from "./gateway.ts";
+import { type Bootstrap, Lambda } from "./lambda.ts";
+import { startS3 } from "./s3-emulator.ts";
+import { TableStream, type ViewType } from "./table-stream.ts";
+
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+const functionFile = (name: string) => join(repository, "functions", `${name}.ts`);
+const smallMessagesFile = fileURLToPath(new URL("small-messages-rpc.ts", import.meta.url));
+const workerFile = join(repository, "packages/worker/src/container.ts");
+
+export interface CloudOptions {
+  /** Settings of functions and workers beside those that name resources: `SORTIE_LIMIT_…`, `SORTIE_LINGER_SECONDS`. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
+  /** How many containers run at once. Default 2. */
+  readonly containers?: number | undefined;
+  /** Whether small jobs run in a function. Default true. */
+  readonly inline?: boolean | undefined;
+  /** Pause between two sweeps, in milliseconds; a minute in AWS. 0: only when the test says so. Default 400. */
+  readonly sweepMs?: number | undefined;
+  /** Largest message, in bytes, if it shall be smaller than a deployment's. */
+  readonly maxMessageBytes?: number | undefined;
+  /** Time limit of the function behind the URL. Default 60 s. */
+  readonly rpcTimeoutMs?: number | undefined;
+  /** How long a terminated container has to stop, in milliseconds. Default 10 s. */
+  readonly stopTimeoutMs?: number | undefined;
+  readonly spotNoticeMs?: number | undefined;
+  /** The runtime client inside the functions' environments. */
+  readonly bootstrap?: Bootstrap | undefined;
+  /** For random faults. */
+  readonly seed?: number | undefined;
+}
+
+const TABLE = "sortie";
+const BUCKET = "sortie";
+const BUS = "sortie-events";
+const QUEUE = "sortie-cpu";
+const DEFINITION = "sortie-worker";
+
+const STREAM: { readonly viewType: ViewType; readonly filters: readonly Pattern[] } = {
+  viewType: "NEW_IMAGE",
+  // The stacks' own: what begins nothing starts no function.
+  filters: STREAM_FILTERS as readonly Pattern[],
+};
+const BATCH_RULE: Pattern = {
+  source: ["aws.batch"],
+  "detail-type": ["Batch Job State Change"],
+  detail: { status: ["FAILED", "SUCCEEDED"] },
+};
+
+const open = new Set<Cloud>();
+// A run that is cut off leaves no processes.
+process.once("exit", () => {
+  for (const cloud of open) cloud.raze();
+});
+
+export class Cloud implements AsyncDisposable {
+  readonly #options: CloudOptions;
+  readonly #folder = mkdtempSync(join(tmpdir(), "sortie-cloud-"));
+  readonly #closing: (() => Promise<unknown> | unknown)[] = [];
+  readonly #workers = new Map<string, ChildProcess>();
+  readonly faults: Faults;
+  readonly lambda: Lambda;
+  readonly batch: BatchMachine;
+  readonly stream: TableStream;
+  readonly url: FunctionUrl;
+  /** Everything that was put on the service's own bus, repeats included. */
+  readonly events: BusEvent[] = [];
+  /** Stands between Batch and the function that hears of its jobs: the events that are delivered instead. */
+  tamperBatchEvents: ((event: object) => readonly object[]) | undefined;
+  #gateway: Gateway | undefined;
+  #own: aws.AwsWorkerPlatform | undefined;
+  #log = "";
+  #sweeping: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  private constructor(options: CloudOptions) {
+    this.#options = options;
+    this.faults = new Faults(options.seed);
+    this.lambda = new Lambda({
+      environment: () => this.#environment(),
+      bootstrap: options.bootstrap,
+      onLog: (name, text) => this.#note(name, text),
+    });
+    this.batch = new BatchMachine({
+      capacity: { [QUEUE]: options.containers ?? 2 },
+      launch: (job, onExit) => this.#startWorker(job, onExit),
+      stopTimeoutMs: options.stopTimeoutMs ?? 10_000,
+      spotNoticeMs: options.spotNoticeMs,
+      onChange: (job) => this.#onBatchChange(job),
+    });
+    this.stream = new TableStream({
+      ...STREAM,
+      batchSize: 10,
+      windowMs: 0,
+      retries: 5,
+      retryMs: 50,
+      deliver: (event) => this.lambda.result("dispatch", event),
+    });
+    this.url = new FunctionUrl(this.lambda, "rpc");
+  }
+
+  static async open(options: CloudOptions = {}): Promise<Cloud> {
+    const cloud = new Cloud(options);
+    open.add(cloud);
+    try {
+      await cloud.#open();
+      return cloud;
+    } catch (error) {
+      await cloud[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get endpoint(): string {
+    return this.#gateway?.endpoint ?? "";
+  }
+
+  /** What functions and workers have logged. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Every caller and action that was seen, as "rpc DynamoDB:GetItem". */
+  get actions(): ReadonlySet<string> {
+    return this.#gateway?.actions ?? new Set();
+  }
+
+  /** The names that functions, workers and tests find their resources by. */
+  get settings(): Readonly<Record<string, string>> {
+    return {
+      SORTIE_TABLE: TABLE,
+      SORTIE_BUCKET: BUCKET,
+      SORTIE_EVENT_BUS: BUS,
+      SORTIE_CPU_QUEUE: QUEUE,
+      SORTIE_CPU_DEFINITION: DEFINITION,
+      ...((this.#options.inline ?? true) && { SORTIE_SOLVE_FUNCTION: "solve" }),
+      ...this.#options.settings,
+    };
+  }
+
+  /** A table and blobs for the test itself, closed with the cloud. */
+  worker(): aws.AwsWorkerPlatform {
+    if (this.#own) return this.#own;
+    const platform = aws.openAwsWorker(aws.readAwsSettings(this.settings), { ...identity, endpoint: this.endpoint });
+    this.#closing.push(() => platform[Symbol.asyncDispose]());
+    this.#own = platform;
+    return platform;
+  }
+
+  /** Every row there is: its key, and its sets that are not empty. */
+  async rows(): Promise<
+    { readonly pk: string; readonly sk: string; readonly sets: Readonly<Record<string, string[]>> }[]
+  > {
+    const client = new dynamodb.DynamoDBClient({ ...identity, endpoint: this.endpoint });
+    try {
+      const items: Record<string, dynamodb.AttributeValue>[] = [];
+      for await (const page of dynamodb.paginateScan({ client }, { TableName: TABLE, ConsistentRead: true })) {
+        items.push(...(page.Items ?? []));
+      }
+      return items.map((item) => {
+        const sets = Object.entries(item).flatMap(([name, { SS }]) => (SS ? [[name, SS] as const] : []));
+        return { pk: item["pk"]!.S!, sk: item["sk"]!.S!, sets: Object.fromEntries(sets) };
+      });
+    } finally {
+      client.destroy();
+    }
+  }
+
+  /** The keys of all objects in the bucket. */
+  async objects(): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const { key } of this.worker().blobs.list("")) keys.push(key);
+    return keys;
+  }
+
+  /** The process of a Batch job's container. */
+  workerProcess(batchId: string): number | undefined {
+    return this.#workers.get(batchId)?.pid;
+  }
+
+  /** One sweep, now. */
+  async sweep(): Promise<void> {
+    await this.lambda.result("sweep", {
+      version: "0",
+      "detail-type": "Scheduled Event",
+      source: "aws.events",
+      detail: {},
+    });
+  }
+
+  /** New code or settings: every environment is replaced, and the URL does not answer meanwhile. */
+  async takeDown(): Promise<void> {
+    await this.url.close();
+    await this.lambda.reset();
+  }
+
+  async bringUp(): Promise<void> {
+    await this.url.open();
+  }
+
+  raze(): void {
+    this.lambda.kill();
+    for (const child of this.#workers.values()) child.kill("SIGKILL");
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#sweeping);
+    this.stream.close();
+    this.batch.close();
+    await this.url.close();
+    await this.lambda.close();
+    await Promise.all([...this.#workers.values()].map(ended));
+    for (const close of this.#closing.reverse()) await close();
+    this.raze();
+    open.delete(this);
+  }
+
+  async #open(): Promise<void> {
+    const dynamo = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+    const dynamoEndpoint = await listen(dynamo);
+    this.#closing.push(() => shut(dynamo));
+    const bucket = await startS3(join(this.#folder, "s3"));
+    this.#closing.push(() => bucket.close());
+    const gateway = new Gateway({
+      dynamoEndpoint,
+      s3Endpoint: bucket.endpoint,
+      faults: this.faults,
+      lambda: this.lambda,
+      batch: this.batch,
+      onRow: (keys, image) => this.stream.observe(keys, image),
+      onEvent: (event) => this.events.push(event),
+      onObject: () => undefined,
+    });
+    await gateway.open();
+    this.#gateway = gateway;
+    this.#closing.push(() => gateway.close());
+    await createResources(dynamoEndpoint, bucket.endpoint);
+    this.#deploy();
+    this.lambda.warm("rpc", 1);
+    this.lambda.warm("dispatch", 1);
+    await this.url.open();
+    this.#sweepLater();
+  }
+
+  #deploy(): void {
+    const { inline = true, maxMessageBytes, rpcTimeoutMs = 60_000 } = this.#options;
+    const functions = { rpc: 64, dispatch: 4, "batch-event": 2, sweep: 1, ...(inline && { solve: 4 }) };
+    for (const [name, concurrency] of Object.entries(functions)) {
+      const timeoutMs = name === "rpc" ? rpcTimeoutMs : 120_000;
+      this.lambda.deploy({ name, file: functionFile(name), environment: this.settings, timeoutMs, concurrency });
+    }
+    if (maxMessageBytes === undefined) return;
+    const environment = { ...this.settings, TEST_MESSAGE_BYTES: String(maxMessageBytes) };
+    this.lambda.deploy({ name: "rpc", file: smallMessagesFile, environment, timeoutMs: rpcTimeoutMs, concurrency: 64 });
+  }
+
+  #environment(): Readonly<Record<string, string>> {
+    return {
+      AWS_ENDPOINT_URL: this.endpoint,
+      AWS_REGION: identity.region,
+      AWS_ACCESS_KEY_ID: "S3RVER",
+      AWS_SECRET_ACCESS_KEY: "S3RVER",
+      AWS_EC2_METADATA_DISABLED: "true",
+      // Starting a function takes half the time.
+      NODE_COMPILE_CACHE: join(tmpdir(), "sortie-compile-cache"),
+    };
+  }
+
+  #sweepLater(): void {
+    const { sweepMs = 400 } = this.#options;
+    if (sweepMs === 0 || this.#closed) return;
+    this.#sweeping = setTimeout(() => {
+      // A sweep that fails is followed by the next.
+      this.sweep()
+        .catch((error) => this.#note("sweep", String(error)))
+        .finally(() => this.#sweepLater());
+    }, sweepMs);
+  }
+
+  #onBatchChange(job: BatchJobState): void {
+    const event = batchEvent(job);
+    if (!matches(BATCH_RULE, event)) return;
+    for (const each of this.tamperBatchEvents?.(event) ?? [event]) this.lambda.start("batch-event", each);
+  }
+
+  #startWorker(job: BatchJobState, onExit: OnExit): Task {
+    const child = spawn(
+      process.execPath,
+      ["--conditions=sortie-source", "--disable-warning=ExperimentalWarning", workerFile],
+      {
+        cwd: repository,
+        env: {
+          PATH: process.env["PATH"],
+          HOME: process.env["HOME"],
+          TMPDIR: process.env["TMPDIR"],
+          ...this.#environment(),
+          AWS_SDK_UA_APP_ID: "worker",
+          AWS_BATCH_JOB_ID: job.id,
+          ...this.settings,
+          ...job.environment,
+        },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+    this.#workers.set(job.id, child);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => this.#note("worker", text));
+    }
+    const exit = (code: number) => {
+      this.#workers.delete(job.id);
+      onExit(code);
+    };
+    child.once("error", () => exit(127));
+    child.once("exit", (code, signal) => exit(code ?? (signal === "SIGTERM" ? 143 : 137)));
+    return { kill: (signal) => void child.kill(signal) };
+  }
+
+  #note(name: string, text: string): void {
+    this.#log += text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => `[${name}] ${line}\n`)
+      .join("");
+  }
+}
+
+async function createResources(dynamoEndpoint: string, s3Endpoint: string): Promise<void> {
+  const table = new dynamodb.DynamoDBClient({ ...identity, endpoint: dynamoEndpoint });
+  const bucket = new s3.S3Client({ ...identity, endpoint: s3Endpoint, forcePathStyle: true });
+  try {
+    await bucket.send(new s3.CreateBucketCommand({ Bucket: BUCKET }));
+    await table.send(new dynamodb.CreateTableCommand(aws.tableDefinition(TABLE)));
+    const timing = { client: table, maxWaitTime: 60, minDelay: 0.02, maxDelay: 1 };
+    await dynamodb.waitUntilTableExists(timing, { TableName: TABLE });
+  } finally {
+    table.destroy();
+    bucket.destroy();
+  }
+}
+
+async function listen(server: Server): Promise<string> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function shut(server: Server): Promise<void> {
+  const closed = once(server, "close");
+  server.closeAllConnections();
+  server.close();
+  await closed;
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+}
