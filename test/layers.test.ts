@@ -38,7 +38,7 @@ function importsOf(name: string): Import[] {
     .flatMap((file) => {
       const text = readFileSync(join(root, "packages", name, file), "utf8");
       const found = text.matchAll(
-        /(?:^|\n)\s*(?:import|export)[^;"']*?from\s+["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/g,
+        /(?:^|\n)\s*(?:import|export)[^;"']*?from\s+["']([^"']+)["']|\b(?:import|createRequire\(import\.meta\.url\)\.resolve|packages\.resolve)\(\s*["']([^"']+)["']\s*\)/g,
       );
       return [...found].map((match) => ({ file, from: match[1] ?? match[2] ?? "" }));
     });

@@ -5,9 +5,7 @@ import { initWasm, Resvg } from "@resvg/resvg-wasm";
 import { instance, type Viz } from "@viz-js/viz";
 import { invalidValue } from "../errors.ts";
 
-const files = createRequire(import.meta.url);
-const FONT = "@expo-google-fonts/arimo/400Regular/Arimo_400Regular.ttf";
-const BOLD_FONT = "@expo-google-fonts/arimo/700Bold/Arimo_700Bold.ttf";
+const packages = createRequire(import.meta.url);
 const FAMILY = "Arimo";
 
 let graphviz: Promise<Viz> | undefined;
@@ -43,9 +41,12 @@ export async function pngOfSvg(svg: string): Promise<Uint8Array> {
 }
 
 async function loadPainter(): Promise<Uint8Array[]> {
-  const [wasm, ...fonts] = await Promise.all(
-    ["@resvg/resvg-wasm/index_bg.wasm", FONT, BOLD_FONT].map((file) => readFile(files.resolve(file))),
-  );
+  const paths = [
+    packages.resolve("@resvg/resvg-wasm/index_bg.wasm"),
+    packages.resolve("@expo-google-fonts/arimo/400Regular/Arimo_400Regular.ttf"),
+    packages.resolve("@expo-google-fonts/arimo/700Bold/Arimo_700Bold.ttf"),
+  ];
+  const [wasm, ...fonts] = await Promise.all(paths.map((path) => readFile(path)));
   await initWasm(wasm as Uint8Array<ArrayBuffer>);
   return fonts;
 }
