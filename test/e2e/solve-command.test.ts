@@ -128,6 +128,9 @@ describe("sortie solve", () => {
     expect(refused.code).toBe(1);
     const solved = await sortie([...solve, "--token", token.trim()]);
     expect(solved.out).toMatch(/Objective: -464\.753/);
+    // The same over HTTP/1.1, as a function's URL needs it.
+    const url = ["--server", `http://${await address.promise}/`, "--token", token.trim()];
+    expect((await sortie(["solve", data("afiro"), ...url])).out).toMatch(/Objective: -464\.753/);
     (await stop.promise)();
     expect((await server).code).toBe(0);
   });

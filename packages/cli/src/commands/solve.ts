@@ -3,8 +3,7 @@
 import { writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { JobEndedError, SortieClient } from "@sortie/client";
 import { solutionFromWire } from "@sortie/inbox";
 import {
@@ -20,13 +19,15 @@ import type { IncumbentEntry, Job } from "@sortie/wire";
 import { bytesText, gapText, numberText, secondsText } from "../format.ts";
 import { type Live, openLive } from "../live.ts";
 import { describeModel, type LoadedModel, loadModel, problemMessage } from "../model-file.ts";
+import { transportTo } from "../transport.ts";
 
 const HELP = `usage: sortie solve FILE [OPTION ...]
 
 Solves an MPS file (.mps or .mps.gz): LP, MIP or convex QP.
 
-  --server HOST:PORT   send it to this server; without it an embedded server runs for as long as the solve
-  --tls                the server speaks TLS
+  --server HOST:PORT   send it to this server, over gRPC; without it an embedded server runs for as long as the solve
+  --server URL         the same over HTTP/1.1, as a function in a cloud or a proxy needs it (http://… or https://…)
+  --tls                the server at HOST:PORT speaks TLS
   --token TOKEN        access token of the server (better in the variable SORTIE_TOKEN, where nobody else sees it)
   -o, --solution-file FILE
                        write the solution to FILE in .sol format
@@ -164,12 +165,7 @@ async function runSolve(options: Options): Promise<number> {
   await using server = options.server === undefined ? await openServer() : undefined;
   const address = server?.address ?? options.server;
   live.print(server ? `embedded server on ${address}` : `server ${address}`);
-  const transport = createGrpcTransport({
-    baseUrl: `${options.tls ? "https" : "http"}://${address}`,
-    // In MB. Node's default of 10 is less than one chunk.
-    nodeOptions: { maxSessionMemory: 1024 },
-    interceptors: options.token === undefined ? [] : [withToken(options.token)],
-  });
+  const transport = transportTo({ address: String(address), tls: options.tls, token: options.token });
   const client = new SortieClient(transport, { chunkBytes: options.chunkBytes });
 
   const changed = Object.fromEntries(settings.changed.map((name) => [name, settings.values[name] as number | boolean]));
@@ -186,14 +182,6 @@ async function runSolve(options: Options): Promise<number> {
   live.print(`uploaded ${bytesText(uploaded)} in ${chunks} chunks, job ${jobId}`);
   return await follow(client, jobId, model, options, live, interrupt.signal);
 }
-
-const withToken =
-  (token: string): Interceptor =>
-  (next) =>
-  (request) => {
-    request.header.set("authorization", `Bearer ${token}`);
-    return next(request);
-  };
 
 /** Loaded here: with a server of one's own, none of the server's code is needed. */
 async function openServer() {

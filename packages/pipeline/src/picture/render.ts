@@ -1,19 +1,24 @@
 // From DOT to SVG (Graphviz as WebAssembly) and from SVG to PNG (resvg, with a font that has Helvetica's metrics).
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { initWasm, Resvg } from "@resvg/resvg-wasm";
-import { instance, type Viz } from "@viz-js/viz";
+import type { Viz } from "@viz-js/viz";
 import { invalidValue } from "../errors.ts";
 
 const packages = createRequire(import.meta.url);
 const FAMILY = "Arimo";
 
+/** Both are large and few servers are asked for a picture: they are loaded with the first one. */
 let graphviz: Promise<Viz> | undefined;
-let painter: Promise<Uint8Array[]> | undefined;
+let painter: Promise<Painter> | undefined;
+
+interface Painter {
+  readonly Resvg: typeof import("@resvg/resvg-wasm").Resvg;
+  readonly fontBuffers: Uint8Array[];
+}
 
 /** @throws PipelineError if the text is not DOT */
 export async function svgOfDot(dot: string): Promise<string> {
-  graphviz ??= instance();
+  graphviz ??= import("@viz-js/viz").then(({ instance }) => instance());
   const result = (await graphviz).render(dot, { engine: "dot", format: "svg" });
   if (result.status === "failure") {
     throw invalidValue(`The picture cannot be drawn: ${result.errors.map(({ message }) => message).join("; ")}`);
@@ -24,7 +29,7 @@ export async function svgOfDot(dot: string): Promise<string> {
 /** @returns the bytes of a PNG file, at twice the size of the drawing so that text stays sharp */
 export async function pngOfSvg(svg: string): Promise<Uint8Array> {
   painter ??= loadPainter();
-  const fontBuffers = await painter;
+  const { Resvg, fontBuffers } = await painter;
   const picture = new Resvg(svg, {
     background: "white",
     fitTo: { mode: "zoom", value: 2 },
@@ -40,13 +45,14 @@ export async function pngOfSvg(svg: string): Promise<Uint8Array> {
   }
 }
 
-async function loadPainter(): Promise<Uint8Array[]> {
+async function loadPainter(): Promise<Painter> {
+  const { initWasm, Resvg } = await import("@resvg/resvg-wasm");
   const paths = [
     packages.resolve("@resvg/resvg-wasm/index_bg.wasm"),
     packages.resolve("@expo-google-fonts/arimo/400Regular/Arimo_400Regular.ttf"),
     packages.resolve("@expo-google-fonts/arimo/700Bold/Arimo_700Bold.ttf"),
   ];
-  const [wasm, ...fonts] = await Promise.all(paths.map((path) => readFile(path)));
+  const [wasm, ...fontBuffers] = await Promise.all(paths.map((path) => readFile(path)));
   await initWasm(wasm as Uint8Array<ArrayBuffer>);
-  return fonts;
+  return { Resvg, fontBuffers };
 }

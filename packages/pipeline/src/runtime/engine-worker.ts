@@ -1,8 +1,10 @@
 // The thread that holds ONNX Runtime: `run` of its Node binding blocks the thread it is called on.
 import { parentPort } from "node:worker_threads";
 import * as ort from "onnxruntime-node";
-import { elements, type Tensor } from "../graph/tensor.ts";
-import type { EngineReply, EngineRequest, RunRequest } from "./messages.ts";
+import { PipelineError } from "../errors.ts";
+import { type HostContext, hostStep } from "../graph/host.ts";
+import { elements, isTensor, type Tensor, type Value } from "../graph/tensor.ts";
+import type { EngineFault, EngineReply, EngineRequest, HostRequest, RunRequest } from "./messages.ts";
 import { RowAssembly, rowRanges, rowsOf } from "./tiles.ts";
 
 interface Loaded {
@@ -87,11 +89,39 @@ async function run(request: RunRequest): Promise<EngineReply> {
   return { id: request.id, values, milliseconds: performance.now() - started, provider };
 }
 
+/** Pure steps have nothing to do with files, memory or the end of the pipeline. */
+const notHere = (): never => {
+  throw new Error("a pure host step asked for more than its inputs");
+};
+
+async function runHost({ id, host, inputs, attrs, node, stage }: HostRequest): Promise<EngineReply> {
+  // The steps register themselves with the nodes they belong to; most threads never need them.
+  await import("../nodes/catalogue.ts");
+  const context: HostContext = {
+    node,
+    stage,
+    epoch: 0,
+    memory: new Map(),
+    files: { read: notHere, write: notHere },
+    onClose: notHere,
+  };
+  const started = performance.now();
+  const results = await hostStep(host).run(inputs, attrs, context);
+  return { id, results, milliseconds: performance.now() - started };
+}
+
 /** Buffers that may leave this thread without a copy. */
-function transferable(values: ReadonlyMap<string, Tensor>): ArrayBuffer[] {
-  return [...new Set([...values.values()].map((value) => value.data.buffer as ArrayBuffer))].filter(
-    (buffer) => buffer.byteLength > 0,
-  );
+function transferable(values: Iterable<Value>): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const value of values) if (isTensor(value)) buffers.add(value.data.buffer as ArrayBuffer);
+  return [...buffers].filter((buffer) => buffer.byteLength > 0);
+}
+
+function faultOf(id: number, error: unknown): EngineFault {
+  if (error instanceof PipelineError) {
+    return { id, error: error.message, reason: error.reason, node: error.node, port: error.port };
+  }
+  return { id, error: error instanceof Error ? error.message : String(error), reason: "internal" };
 }
 
 async function answer(request: EngineRequest): Promise<void> {
@@ -109,14 +139,15 @@ async function answer(request: EngineRequest): Promise<void> {
       await loaded?.then(({ session }) => session.release()).catch(() => {});
       return;
     }
-    case "run": {
+    default: {
       let reply: EngineReply;
       try {
-        reply = await run(request);
+        reply = request.type === "run" ? await run(request) : await runHost(request);
       } catch (error) {
-        reply = { id: request.id, error: error instanceof Error ? error.message : String(error) };
+        reply = faultOf(request.id, error);
       }
-      parentPort?.postMessage(reply, "values" in reply ? transferable(reply.values) : []);
+      const values = "values" in reply ? reply.values.values() : "results" in reply ? reply.results : [];
+      parentPort?.postMessage(reply, transferable(values));
     }
   }
 }

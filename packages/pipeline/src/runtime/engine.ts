@@ -1,10 +1,10 @@
 // Runs compiled segments on threads that hold ONNX Runtime, and keeps their sessions in a bounded cache.
 import { createHash } from "node:crypto";
+import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
-import { listSupportedBackends } from "onnxruntime-node";
 import { PipelineError } from "../errors.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import type { EngineReply, EngineRequest, Tiling } from "./messages.ts";
+import { isTensor, type Tensor, type Value } from "../graph/tensor.ts";
+import type { EngineReply, EngineRequest, HostRequest, Tiling } from "./messages.ts";
 
 export type Provider = "cpu" | "webgpu" | "cuda";
 
@@ -50,6 +50,10 @@ const DEFAULTS = { threads: 1, provider: "cpu", maxSessions: 64, maxModelBytes: 
 
 /** The providers this machine's runtime can try, best first. */
 export function availableProviders(): Provider[] {
+  // Loaded when asked for: a server that runs no pipeline does not carry the runtime.
+  const { listSupportedBackends } = createRequire(import.meta.url)(
+    "onnxruntime-node",
+  ) as typeof import("onnxruntime-node");
   const names = new Set(
     listSupportedBackends()
       .filter((backend) => backend.bundled)
@@ -86,6 +90,17 @@ export class Engine implements AsyncDisposable {
     return this.#thread(model.key).run(model, feeds, options);
   }
 
+  /** Runs a pure host step on a thread; `own` tells which inputs' buffers may be given away. */
+  async host(
+    step: Omit<HostRequest, "type" | "id">,
+    own: readonly boolean[],
+    signal?: AbortSignal,
+  ): Promise<HostResult> {
+    if (this.#closed) throw new PipelineError("internal", "the engine is closed");
+    signal?.throwIfAborted();
+    return this.#thread(step.host).host(step, own);
+  }
+
   /** An idle thread that has the session, else an idle one, else a new one, else the least busy. */
   #thread(key: string): EngineThread {
     this.#threads = this.#threads.filter((thread) => !thread.ended);
@@ -112,9 +127,22 @@ export class Engine implements AsyncDisposable {
   }
 }
 
+export interface HostResult {
+  readonly results: readonly Value[];
+  readonly milliseconds: number;
+}
+
 interface Waiting {
-  readonly resolve: (result: RunResult) => void;
+  readonly resolve: (reply: EngineReply) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** What is not ours to give away is copied once, and the copy is given away. */
+function sendable(value: Tensor, own: boolean, transfer: Set<ArrayBuffer>): Tensor {
+  const { buffer, byteLength } = value.data;
+  const data = own && buffer.byteLength === byteLength ? value.data : (value.data.slice() as Tensor["data"]);
+  if (data.byteLength > 0) transfer.add(data.buffer as ArrayBuffer);
+  return { ...value, data } as Tensor;
 }
 
 class EngineThread {
@@ -149,24 +177,28 @@ class EngineThread {
 
   run(model: CompiledModel, feeds: ReadonlyMap<string, Tensor>, options: RunOptions): Promise<RunResult> {
     this.#ensure(model);
-    const id = this.#next++;
     const transfer = new Set<ArrayBuffer>();
     const sent = new Map<string, Tensor>();
-    for (const [name, value] of feeds) {
-      const { buffer, byteLength } = value.data;
-      const owned = options.transfer?.has(name) && buffer.byteLength === byteLength;
-      // What is not ours to give away is copied once, and the copy is given away.
-      const data = owned ? value.data : (value.data.slice() as Tensor["data"]);
-      if (data.byteLength > 0) transfer.add(data.buffer as ArrayBuffer);
-      sent.set(name, { dtype: value.dtype, shape: value.shape, data } as Tensor);
-    }
+    for (const [name, value] of feeds) sent.set(name, sendable(value, options.transfer?.has(name) ?? false, transfer));
+    const { outputs, tiling } = options;
+    const rest = { session: model.key, feeds: sent, outputs, ...(tiling ? { tiling } : {}) };
+    return this.#ask((id) => ({ type: "run", id, ...rest }), transfer) as Promise<RunResult & { id: number }>;
+  }
+
+  host(step: Omit<HostRequest, "type" | "id">, own: readonly boolean[]): Promise<HostResult> {
+    const transfer = new Set<ArrayBuffer>();
+    const inputs = step.inputs.map((value, i) =>
+      isTensor(value) ? sendable(value, own[i] ?? false, transfer) : value,
+    );
+    return this.#ask((id) => ({ ...step, type: "host", id, inputs }), transfer) as Promise<HostResult & { id: number }>;
+  }
+
+  #ask(request: (id: number) => EngineRequest, transfer: ReadonlySet<ArrayBuffer>): Promise<EngineReply> {
+    const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       this.#worker.ref();
-      const { outputs, tiling } = options;
-      this.#post({ type: "run", id, session: model.key, feeds: sent, outputs, ...(tiling ? { tiling } : {}) }, [
-        ...transfer,
-      ]);
+      this.#post(request(id), [...transfer]);
     });
   }
 
@@ -197,8 +229,9 @@ class EngineThread {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if (this.#waiting.size === 0) this.#worker.unref();
-    if ("error" in reply) waiting?.reject(new PipelineError("internal", reply.error));
-    else waiting?.resolve(reply);
+    if ("error" in reply) {
+      waiting?.reject(new PipelineError(reply.reason, reply.error, { node: reply.node, port: reply.port }));
+    } else waiting?.resolve(reply);
   }
 
   #fail(error: unknown): void {

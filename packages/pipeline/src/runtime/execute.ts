@@ -1,5 +1,5 @@
 // Executes a plan: feeds segments, runs host steps between them, lets values go as soon as nothing needs them.
-import type { GraphValue } from "../graph/graph.ts";
+import type { GraphValue, Op } from "../graph/graph.ts";
 import { type HostContext, hostStep } from "../graph/host.ts";
 import { elements, isTensor, type Tensor, type Value } from "../graph/tensor.ts";
 import type { Engine } from "./engine.ts";
@@ -9,6 +9,12 @@ import { RowAssembly, rowRanges, rowsOf } from "./tiles.ts";
 const TILE_ELEMENTS = 1 << 18;
 /** Inputs that are not ours to give away are copied to the thread in parts of this size. */
 const PART_BYTES = 16 * 1024 * 1024;
+
+/** Host steps with more input run on a thread, so that they hold nobody up. */
+const HOST_BYTES = 1024 * 1024;
+
+const bytesOf = (values: readonly Value[]): number =>
+  values.reduce<number>((sum, value) => sum + (isTensor(value) ? value.data.byteLength : 0), 0);
 
 export interface ExecuteRequest {
   readonly plan: Plan;
@@ -62,9 +68,7 @@ export async function execute(request: ExecuteRequest): Promise<Map<GraphValue, 
       const { op } = step;
       const started = performance.now();
       const inputs = op.inputs.map(present);
-      const detail = op.detail as Extract<typeof op.detail, { kind: "host" }>;
-      const results = await hostStep(detail.host).run(inputs, detail.attrs, request.context(op.node));
-      for (const input of op.inputs) release(input);
+      const results = await runHost(op, inputs, op.inputs.map(release), request);
       for (const [i, output] of op.outputs.entries()) values.set(output, results[i] as Value);
       request.timed?.([op.node], performance.now() - started, "host");
       continue;
@@ -83,6 +87,21 @@ export async function execute(request: ExecuteRequest): Promise<Map<GraphValue, 
     request.timed?.(step.nodes, milliseconds, provider);
   }
   return new Map(plan.outputs.map((output) => [output, marked(output, present(output))]));
+}
+
+function runHost(
+  op: Op,
+  inputs: readonly Value[],
+  own: readonly boolean[],
+  { engine, context, signal }: ExecuteRequest,
+): readonly Value[] | Promise<readonly Value[]> {
+  const { host, attrs } = op.detail as Extract<Op["detail"], { kind: "host" }>;
+  const given = context(op.node);
+  const step = hostStep(host);
+  if (!step.pure || bytesOf(inputs) <= HOST_BYTES) return step.run(inputs, attrs, given);
+  return engine
+    .host({ host, inputs, attrs, node: op.node, stage: given.stage }, own, signal)
+    .then(({ results }) => results);
 }
 
 /** Carries the numpy mark of the graph over to the value. */

@@ -1,5 +1,8 @@
 // What the engine and its threads say to each other.
-import type { Tensor } from "../graph/tensor.ts";
+import type { PipelineReason } from "../errors.ts";
+import type { HostAttributes } from "../graph/graph.ts";
+import type { Stage } from "../graph/host.ts";
+import type { Tensor, Value } from "../graph/tensor.ts";
 
 /** Runs a pixel-wise session in row tiles. */
 export interface Tiling {
@@ -18,6 +21,25 @@ export interface RunRequest {
   readonly tiling?: Tiling;
 }
 
+/** Runs a host step whose result depends on its inputs alone. */
+export interface HostRequest {
+  readonly type: "host";
+  readonly id: number;
+  readonly host: string;
+  readonly inputs: readonly Value[];
+  readonly attrs: HostAttributes;
+  readonly node: string;
+  readonly stage: Stage;
+}
+
+export interface EngineFault {
+  readonly id: number;
+  readonly error: string;
+  readonly reason: PipelineReason;
+  readonly node?: string | undefined;
+  readonly port?: string | undefined;
+}
+
 export type EngineRequest =
   | {
       readonly type: "load";
@@ -26,7 +48,8 @@ export type EngineRequest =
       readonly providers: readonly string[];
     }
   | { readonly type: "release"; readonly session: string }
-  | RunRequest;
+  | RunRequest
+  | HostRequest;
 
 export type EngineReply =
   | {
@@ -35,4 +58,5 @@ export type EngineReply =
       readonly milliseconds: number;
       readonly provider: string;
     }
-  | { readonly id: number; readonly error: string };
+  | { readonly id: number; readonly results: readonly Value[]; readonly milliseconds: number }
+  | EngineFault;

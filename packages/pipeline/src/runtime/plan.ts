@@ -50,10 +50,10 @@ export function plan(request: PlanRequest): Plan {
   const slots = groups.flatMap((group) => partition(group, request.rowTiles ?? false));
   const used = new Set(request.outputs);
   for (const op of ops) {
-    if (op.detail.kind === "host") for (const input of op.inputs) used.add(input);
+    if (standsAlone(op)) for (const input of op.inputs) used.add(input);
   }
   const steps = slots.flatMap((slot): Step[] => {
-    if (slot.kind === "host") return slot.ops.map((op) => ({ kind: "host", op }));
+    if (slot.kind === "host") return slot.ops.map(singleStep);
     return segment(slot, slots, used, request);
   });
   return { graph: request.graph, steps, outputs: request.outputs };
@@ -77,6 +77,25 @@ interface Slot {
 
 const ORDER: readonly SlotKind[] = ["host", "rows", "plain"];
 
+/** Host steps and foreign models are steps of their own. */
+const standsAlone = ({ detail }: Op): boolean => detail.kind === "host" || detail.kind === "model";
+
+function singleStep(op: Op): Step {
+  if (op.detail.kind !== "model") return { kind: "host", op };
+  const { bytes, inputNames, outputNames } = op.detail;
+  const model = compiledModel(bytes);
+  return {
+    kind: "segment",
+    model,
+    inputs: op.inputs,
+    outputs: op.outputs,
+    inputNames,
+    outputNames,
+    rowWise: false,
+    nodes: [op.node],
+  };
+}
+
 /** Whether an op brings data by itself instead of computing. */
 export const isSource = ({ detail }: Op): boolean =>
   detail.kind === "input" || detail.kind === "state" || detail.kind === "constant";
@@ -87,10 +106,9 @@ export const isSource = ({ detail }: Op): boolean =>
  */
 function partition(ops: readonly Op[], rowTiles: boolean): Slot[] {
   const times = new Map<Op, number>();
-  const marks = new Map<GraphValue, Mark>();
   const slots = new Map<number, Op[]>();
   for (const op of ops) {
-    const kind: SlotKind = op.detail.kind === "host" ? "host" : rowTiles && markRows(op, marks) ? "rows" : "plain";
+    const kind: SlotKind = standsAlone(op) ? "host" : rowTiles && isRowWise(op) ? "rows" : "plain";
     if (isSource(op)) continue;
     const earliest = op.inputs.reduce((time, input) => Math.max(time, times.get(input.op) ?? 0), 0);
     let time = earliest;
@@ -105,29 +123,19 @@ function partition(ops: readonly Op[], rowTiles: boolean): Slot[] {
     .map(([time, members]) => ({ kind: ORDER[time % 3] as SlotKind, ops: members }));
 }
 
-/** "rows": [B, H, ...] computed row by row; "free": without images; "other": anything else. */
+/** "rows": [B, H, ...], of which a row can be taken; "free": without images; "other": anything else. */
 type Mark = "rows" | "free" | "other";
 
 const isImage = (value: GraphValue): boolean => value.shape[0] === "B" && value.shape[1] === "H";
 const isFree = (value: GraphValue): boolean =>
   !value.shape.some((size) => size === "B" || size === "H" || size === "W");
+const markOf = (value: GraphValue): Mark => (isImage(value) ? "rows" : isFree(value) ? "free" : "other");
 
-/** Marks the op's outputs; true if each row of images can be computed by itself. */
-function markRows(op: Op, marks: Map<GraphValue, Mark>): boolean {
-  if (isSource(op)) {
-    const value = op.outputs[0] as GraphValue;
-    marks.set(value, isImage(value) ? "rows" : isFree(value) ? "free" : "other");
-    return true;
-  }
-  const inputs = op.inputs.map((input) => marks.get(input) ?? (isFree(input) ? "free" : "other"));
-  const local = !inputs.includes("other") && (inputs.includes("rows") ? isRowLocal(op, inputs) : true);
-  for (const output of op.outputs) {
-    marks.set(
-      output,
-      !local ? (isFree(output) ? "free" : "other") : inputs.includes("rows") && !isFree(output) ? "rows" : "free",
-    );
-  }
-  return local;
+/** True if each row of images can be computed by itself. */
+function isRowWise(op: Op): boolean {
+  const inputs = op.inputs.map(markOf);
+  if (inputs.includes("other")) return false;
+  return inputs.includes("rows") ? isRowLocal(op, inputs) : true;
 }
 
 function isRowLocal(op: Op, inputs: readonly Mark[]): boolean {
