@@ -17,6 +17,7 @@ export {
 export { catalogue } from "./nodes/catalogue.ts";
 export { type Artifact, isArtifacts, pngOfArtifact } from "./nodes/drawing.ts";
 export type { Metric, NodeType, PortSpec, PortType, Role, StateSpec } from "./nodes/node-type.ts";
+export { type OnnxNode, onnxNode } from "./nodes/onnx-node.ts";
 export type { ParamSpec, ParamSpecs, Params } from "./nodes/params.ts";
 export { areaUnderCurve, averagePrecision } from "./nodes/statistics.ts";
 export * from "./picture/index.ts";
@@ -31,7 +32,7 @@ export {
   type RunOptions as PipelineRunOptions,
   type StateDict,
 } from "./pipeline/pipeline.ts";
-export { sizes as portSizes } from "./pipeline/ports.ts";
+export { checkShape, sizes as portSizes } from "./pipeline/ports.ts";
 export { type NodeProfile, Profiler, type ProfilingSettings } from "./pipeline/profile.ts";
 export type { Catalogue, ConnectionConfig, NodeConfig, PipelineConfig } from "./pipeline/wiring.ts";
 export { availableProviders, Engine, type EngineSettings, type Provider } from "./runtime/engine.ts";

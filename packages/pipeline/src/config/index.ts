@@ -21,6 +21,7 @@ export {
   parameterSchema,
   parseConfig,
   parseJson,
+  parsePipeline,
   reportConfig,
   unknownType,
   validated,
@@ -36,3 +37,4 @@ export {
   toPlain,
 } from "./values.ts";
 export { parseYaml } from "./yaml.ts";
+export { toYaml } from "./yaml-writer.ts";

@@ -6,6 +6,7 @@ import {
   type Dialect,
   parameterSchema,
   parseConfig,
+  parsePipeline,
   reportConfig,
   validated,
 } from "./types.ts";
@@ -165,6 +166,31 @@ describe("a violation", () => {
     expect(() => parseConfig("training", bytes({ max_epochs: 0, seed: -1 }))).toThrow(
       "2 validation errors for TrainingConfig\nseed\n  Input should be greater than or equal to 0 [type=greater_than_equal, input_value=-1]\nmax_epochs\n  Input should be",
     );
+  });
+});
+
+describe("40. a pipeline to be loaded", () => {
+  it("may have a version, which is dropped", () => {
+    expect(toPlain(parsePipeline(bytes({ version: 3, plugins: ["a"], metadata: null })))).toEqual({
+      plugins: ["a"],
+      nodes: [],
+      connections: [],
+      metadata: null,
+    });
+  });
+
+  it.each<[string, Uint8Array, string]>([
+    ["empty", new Uint8Array(0), "pipeline.config_bytes is empty"],
+    ["YAML", bytes("nodes: []"), "Invalid JSON: "],
+    ["a list", bytes([]), "the pipeline config in config_bytes must be a JSON object"],
+    ["of unknown keys", bytes({ colour: 1 }), "1 validation error for PipelineConfig\ncolour"],
+    [
+      "of connections with two parts",
+      bytes({ connections: [{ source: "a.b", target: "c.d" }] }),
+      "2 validation errors",
+    ],
+  ])("is refused when %s", (_, content, message) => {
+    expect(() => parsePipeline(content)).toThrow(message);
   });
 });
 

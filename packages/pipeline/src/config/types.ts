@@ -85,6 +85,19 @@ export function parseConfig(type: ConfigType, bytes: Uint8Array, dialect: Dialec
   return validated(type, parseJson(bytes), dialect);
 }
 
+/**
+ * A pipeline as a client sends it to be loaded: a top-level `version` is dropped before validation.
+ * @throws ConfigError `invalid-request` for empty bytes, bad JSON or no object; ConfigValidationError
+ */
+export function parsePipeline(bytes: Uint8Array, dialect: Dialect = "current"): ConfigMap {
+  if (bytes.byteLength === 0) throw new ConfigError("invalid-request", "pipeline.config_bytes is empty");
+  const value = parseJson(bytes);
+  if (!isMap(value))
+    throw new ConfigError("invalid-request", "the pipeline config in config_bytes must be a JSON object");
+  value.delete("version");
+  return validated("pipeline", value, dialect);
+}
+
 export function parseJson(bytes: Uint8Array): ConfigValue {
   try {
     const value = fromPlain(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));

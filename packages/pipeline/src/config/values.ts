@@ -28,7 +28,7 @@ export function floatText(value: number): string {
   if (magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e16)) {
     return value.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
   }
-  const text = String(value);
+  const text = Object.is(value, -0) ? "-0" : String(value);
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
 

@@ -72,6 +72,21 @@ describe("a COCO mask", () => {
     expect(rows.map((_, line) => data.subarray(line * width, (line + 1) * width).join(""))).toEqual(rows);
   });
 
+  const polygons = JSON.parse(new TextDecoder().decode(fixtureBytes("polygons.json"))) as {
+    polygon: number[];
+    rows: string[];
+  }[];
+  it.each(polygons)("fills $polygon pixel for pixel as the reference library does", ({ polygon, rows }) => {
+    const text = JSON.stringify({
+      images: [{ id: 7, file_name: "a", width: 16, height: 16 }],
+      categories,
+      annotations: [annotation([polygon])],
+    });
+    const file = parseCoco(text, "a.json");
+    const { data } = cocoMask(file, file.images[0]!, 16, 16);
+    expect(rows.map((_, line) => data.subarray(16 * line, 16 * line + 16).join(""))).toEqual(rows);
+  });
+
   it("has the later annotation where two overlap", () => {
     const all = { size: [3, 4], counts: [0, 12] };
     expect(maskOf([annotation(all, 1), annotation([[0, 0, 1, 0, 1, 1, 0, 1]], 3)])[0]).toEqual([3, 1, 1, 1]);
@@ -99,6 +114,7 @@ describe("a COCO mask", () => {
       fileOf([annotation([[0, 0, 1, 1]])]),
       /polygon 0 that is no list of three or more pairs/,
     ],
+    ["with a polygon beyond all images", fileOf([annotation([[0, 0, 1e300, 1, 2, 2]])]), /polygon 0/],
     ["with a polygon of texts", fileOf([annotation([["a", 0, 1, 1, 2, 2]])]), /polygon 0/],
     ["without a segmentation", fileOf([annotation(undefined)]), /has no segmentation/],
     ["with run lengths without a size", fileOf([annotation({ counts: [12] })]), /without size/],

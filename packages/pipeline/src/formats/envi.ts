@@ -1,7 +1,7 @@
 // ENVI: a text header beside a file of raw elements, in BSQ, BIL or BIP.
 import { allocate, type Cube, countElements, type DType, itemBytes } from "./array.ts";
 import { FormatError } from "./errors.ts";
-import { type FileElements, type Placement, readElements } from "./place.ts";
+import { type FileElements, type Placement, readElements, readPlanes } from "./place.ts";
 import { type ByteSource, plainReader, readAll } from "./source.ts";
 
 export type Interleave = "bsq" | "bil" | "bip";
@@ -189,7 +189,9 @@ export async function readEnvi(header: ByteSource, data: ByteSource): Promise<Cu
     );
   }
   const elements = allocate(dtype, count);
-  await readElements(plainReader(data, headerOffset), info, { dtype, data: elements }, placementOf(info));
+  const target = { dtype, data: elements };
+  if (info.interleave === "bsq") await readPlanes(data, headerOffset, info, target, bands, lines * samples);
+  else await readElements(plainReader(data, headerOffset), info, target, placementOf(info, info.interleave));
   return {
     dtype,
     shape: [lines, samples, bands],
@@ -198,14 +200,9 @@ export async function readEnvi(header: ByteSource, data: ByteSource): Promise<Cu
   };
 }
 
-function placementOf({ interleave, lines, samples, bands }: EnviHeader): Placement {
+function placementOf({ lines, samples, bands }: EnviHeader, interleave: "bil" | "bip"): Placement {
   const line = samples * bands;
-  switch (interleave) {
-    case "bip":
-      return { sizes: [lines, samples, bands], strides: [line, bands, 1] };
-    case "bil":
-      return { sizes: [lines, bands, samples], strides: [line, 1, bands] };
-    case "bsq":
-      return { sizes: [bands, lines, samples], strides: [1, line, bands] };
-  }
+  return interleave === "bip"
+    ? { sizes: [lines, samples, bands], strides: [line, bands, 1] }
+    : { sizes: [lines, bands, samples], strides: [line, 1, bands] };
 }

@@ -1,6 +1,6 @@
 // Puts elements that arrive in any axis order, byte order or narrower type into a row-major array, strip by strip.
 import { allocate, bytesOf, convertArray, type DType, itemBytes, swapBytes, type TypedArray, viewAs } from "./array.ts";
-import type { ByteReader } from "./source.ts";
+import type { ByteReader, ByteSource } from "./source.ts";
 
 /** How a file lies on the target: the axes from slowest to fastest as the file has them, with their steps in the target. */
 export interface Placement {
@@ -101,8 +101,70 @@ function placer(target: { readonly dtype: DType; readonly data: TypedArray }, pl
   };
 }
 
-function wordsOf(data: TypedArray, size: number): Uint8Array | Uint16Array | Uint32Array {
+function wordsOf(data: TypedArray, size: number): Words {
   if (size === 1) return bytesOf(data);
   const dtype = size === 2 ? "uint16" : "uint32";
   return viewAs(dtype, data.buffer, data.byteOffset, data.byteLength / (size === 2 ? 2 : 4));
+}
+
+/** Bytes of planes that are turned together, and pixels that are turned at a time: what the processor's caches hold. */
+const BLOCK_BYTES = 16 << 20;
+const TILE_PIXELS = 64;
+
+/**
+ * Reads `planes` planes of `pixels` elements each, one behind the other from `offset` on, into [pixels, planes]. Instead of
+ * scattering each plane over the whole array, it reads the same stretch of all planes and turns that.
+ */
+export async function readPlanes(
+  source: ByteSource,
+  offset: number,
+  file: FileElements,
+  target: { readonly dtype: DType; readonly data: TypedArray },
+  planes: number,
+  pixels: number,
+): Promise<void> {
+  const size = itemBytes(file.dtype);
+  const swap = size > 1 && file.bigEndian !== bigEndianHost;
+  const perBlock = Math.max(1, Math.min(pixels, Math.floor(BLOCK_BYTES / (planes * size))));
+  const block = allocate(file.dtype, perBlock * planes);
+  const bytes = bytesOf(block);
+  const from = wordsOf(block, size);
+  const out = wordsOf(target.data, size);
+  const words = size === 8 ? 2 : 1;
+  for (let first = 0; first < pixels; first += perBlock) {
+    const count = Math.min(perBlock, pixels - first);
+    for (let plane = 0; plane < planes; plane++) {
+      const start = plane * count * size;
+      await source.readInto(bytes.subarray(start, start + count * size), offset + (plane * pixels + first) * size);
+    }
+    if (swap) swapBytes(bytes.subarray(0, planes * count * size), size);
+    turn(from, out, { planes, count, first, words });
+  }
+}
+
+type Words = Uint8Array | Uint16Array | Uint32Array;
+
+/** Planes of `count` pixels become pixels of `planes` elements, tile by tile. */
+function turn(
+  from: Words,
+  out: Words,
+  {
+    planes,
+    count,
+    first,
+    words,
+  }: { readonly planes: number; readonly count: number; readonly first: number; readonly words: number },
+): void {
+  const step = planes * words;
+  for (let tile = 0; tile < count; tile += TILE_PIXELS) {
+    const pixels = Math.min(TILE_PIXELS, count - tile);
+    for (let plane = 0; plane < planes; plane++) {
+      let at = words * (plane * count + tile);
+      let to = words * ((first + tile) * planes + plane);
+      for (let i = 0; i < pixels; i++, at += words, to += step) {
+        out[to] = from[at]!;
+        if (words === 2) out[to + 1] = from[at + 1]!;
+      }
+    }
+  }
 }

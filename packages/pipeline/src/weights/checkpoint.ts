@@ -19,12 +19,16 @@ export interface Checkpoint {
   readonly metadata: CheckpointMetadata;
 }
 
+const ZIP = [0x50, 0x4b, 0x03, 0x04];
+const OPEN_BRACE = 0x7b;
+
 /** Reads `.pt` and safetensors files, told apart by their first bytes. */
 export async function readCheckpoint(source: ByteSource): Promise<Checkpoint> {
-  const head = new Uint8Array(Math.min(4, source.size));
+  const head = new Uint8Array(Math.min(9, source.size));
   await source.readInto(head, 0);
-  if (head[0] === 0x50 && head[1] === 0x4b) return checkpointFrom(await readTorch(source), source.name);
-  if (head[0] === 0x80) {
+  if (ZIP.every((byte, i) => head[i] === byte)) return checkpointFrom(await readTorch(source), source.name);
+  // A safetensors file starts with the length of its header, whose first byte may be anything.
+  if (head[0] === 0x80 && head[8] !== OPEN_BRACE) {
     throw new FormatError(
       source.name,
       "is a bare pickle, the layout of torch before 1.6, which is not read; save it again",

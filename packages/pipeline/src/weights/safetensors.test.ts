@@ -42,6 +42,13 @@ describe("safetensors", () => {
     expect(back.metadata["name"]).toBe("sample Ü");
   });
 
+  it("is recognised whatever the length of its header", async () => {
+    for (let length = 1; length < 400; length++) {
+      const file = writeSafeTensorsCheckpoint({ stateDict: new Map([["n".repeat(length), new Map()]]), metadata: {} });
+      expect((await readCheckpoint(bytesSource("s", file))).stateDict!.size).toBe(1);
+    }
+  });
+
   it("aligns each tensor to its elements", () => {
     const file = writeSafeTensors({
       tensors: new Map([

@@ -50,5 +50,11 @@ try:
     with open("packed_runs.json", "w") as f:
         json.dump({"counts": packed["counts"].decode(), "rows": ["".join(map(str, row)) for row in areas.tolist()]}, f, indent=1)
         f.write("\n")
+    polygons = [[round(float(v), 2) for v in rng.uniform(-2, 18, 2 * rng.integers(3, 7))] for _ in range(12)]
+    polygons += [[2, 2, 9, 2, 9, 9, 2, 9], [0.5, 0.5, 15.5, 0.5, 8, 15.5], [0, 0, 16, 16, 16, 0, 0, 16]]
+    with open("polygons.json", "w") as f:
+        rows = [mask.decode(mask.frPyObjects([p], 16, 16))[..., 0].tolist() for p in polygons]
+        cases = [{"polygon": p, "rows": ["".join(map(str, r)) for r in m]} for p, m in zip(polygons, rows)]
+        f.write("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
 except ImportError:
     print("without pycocotools the packed runs stay as they are")
