@@ -62,7 +62,14 @@ export type OpDetail =
   | { readonly kind: "argMax" | "argMin"; readonly axis: number; readonly keepDims: boolean }
   | { readonly kind: "topK"; readonly axis: number; readonly largest: boolean }
   | { readonly kind: "size"; readonly axis: number }
-  | { readonly kind: "host"; readonly host: string; readonly attrs: HostAttributes };
+  | { readonly kind: "host"; readonly host: string; readonly attrs: HostAttributes }
+  /** A whole ONNX model that somebody else made. */
+  | {
+      readonly kind: "model";
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      readonly inputNames: readonly string[];
+      readonly outputNames: readonly string[];
+    };
 
 /** Plain data, so that a graph can be written down. */
 export type HostAttributes = Readonly<Record<string, unknown>>;
@@ -382,12 +389,29 @@ export class Graph {
     return this.#many({ kind: "host", host: name, attrs }, inputs, outputs);
   }
 
+  /** A foreign ONNX model; names of its inputs and outputs in the order of the values. */
+  model(
+    bytes: Uint8Array<ArrayBuffer>,
+    inputs: ReadonlyMap<string, GraphValue>,
+    outputs: ReadonlyMap<string, HostOutput>,
+  ): GraphValue[] {
+    const detail = { kind: "model", bytes, inputNames: [...inputs.keys()], outputNames: [...outputs.keys()] } as const;
+    return this.#many(detail, [...inputs.values()], [...outputs.values()]);
+  }
+
   /** Complains unless the size is `expected`; unknown sizes are left to the run. */
-  expectDim(x: GraphValue, axis: number, expected: number, port: string, meaning: string): void {
+  expectDim(
+    x: GraphValue,
+    axis: number,
+    expected: number,
+    port: string,
+    meaning: string,
+    reason: "invalid-value" | "port-mismatch" = "invalid-value",
+  ): void {
     const found = x.shape.at(axis);
     if (typeof found === "number" && found !== expected) {
       throw new PipelineError(
-        "invalid-value",
+        reason,
         `Node '${this.#node}': port '${port}' has ${found} ${meaning}, expected ${expected} (Dimension mismatch)`,
         { node: this.#node, port },
       );
@@ -452,7 +476,7 @@ export class Graph {
   ): GraphValue[] {
     const values: GraphValue[] = [];
     const op: Op = { id: this.ops.length, node: this.#node, detail, inputs, outputs: values };
-    const flows = detail.kind !== "host" && inputs.some((input) => input.needsGradient);
+    const flows = detail.kind !== "host" && detail.kind !== "model" && inputs.some((input) => input.needsGradient);
     for (const output of outputs) {
       const differentiable = output.dtype !== "object" && isFloat(output.dtype);
       values.push({

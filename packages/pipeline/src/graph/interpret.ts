@@ -57,6 +57,8 @@ function evaluate(op: Op, values: ReadonlyMap<GraphValue, Value>, request: Inter
       if (results instanceof Promise) throw new Error(`host step ${detail.host} waits for a file`);
       return results;
     }
+    case "model":
+      throw new Error("a foreign ONNX model cannot be interpreted");
     case "cast":
       return [castTensor(input(0), detail.to)];
     case "leakyRelu":

@@ -2,7 +2,8 @@
 import { invalidValue } from "../errors.ts";
 import { asTensor, type Graph, type GraphValue } from "../graph/graph.ts";
 import { defineHostStep } from "../graph/host.ts";
-import { at, elements, tensor, toFloat32 } from "../graph/tensor.ts";
+import { at, elements, tensor, toFloat32, type Value } from "../graph/tensor.ts";
+import type { Engine } from "../runtime/engine.ts";
 import { pseudoInverse, whitening } from "./linear-algebra.ts";
 import { CUBE, defineNode, PIXELS, port } from "./node-type.ts";
 import { bool, float, int } from "./params.ts";
@@ -64,8 +65,8 @@ function transposed(matrix: Float64Array, n: number): Float64Array {
 function rxFitter(channels: number, eps: number, cacheInverse: boolean, node: string) {
   let moments = new Moments(channels, true);
   return {
-    update(inputs: Readonly<Record<string, unknown>>) {
-      const data = asTensor(inputs["data"] as never);
+    update(inputs: Readonly<Record<string, Value>>, engine?: Engine) {
+      const data = asTensor(inputs["data"]);
       const width = data.shape.at(-1) as number;
       // The data win over the declared number of channels.
       if (width !== moments.width && moments.count === 0) moments = new Moments(width, true);
@@ -75,7 +76,7 @@ function rxFitter(channels: number, eps: number, cacheInverse: boolean, node: st
           port: "data",
         });
       }
-      if (data.data.length > width) moments.update(toFloat32(data));
+      if (data.data.length > width) return moments.absorb(toFloat32(data), engine);
     },
     finish() {
       const n = moments.width;
@@ -182,7 +183,7 @@ export const anomalyNodes = [
     fit(h, node) {
       let moments = new Moments(h.num("num_channels"), false);
       return {
-        update(inputs) {
+        update(inputs, engine) {
           const data = asTensor(inputs["data"]);
           const width = data.shape.at(-1) as number;
           if (width !== moments.width && moments.count === 0) moments = new Moments(width, false);
@@ -192,7 +193,7 @@ export const anomalyNodes = [
               port: "data",
             });
           }
-          moments.update(toFloat32(data));
+          return moments.absorb(toFloat32(data), engine);
         },
         finish() {
           if (moments.count === 0)

@@ -26,7 +26,7 @@ export function logVarianceFitter(channels: number, eps: number, node: string) {
           port: "data",
         });
       }
-      moments.update(toFloat32(data));
+      return moments.absorb(toFloat32(data));
     },
     finish() {
       const variance = moments.covariance(node);

@@ -28,7 +28,7 @@ export const decisionNodes = [
       return {
         update(inputs) {
           const scores = asTensor(inputs["scores"]);
-          if (scores.data.length > 1) moments.update(toFloat32(scores));
+          if (scores.data.length > 1) return moments.absorb(toFloat32(scores));
         },
         finish() {
           const deviation = Math.fround(Math.sqrt(moments.covariance(node)[0] as number));

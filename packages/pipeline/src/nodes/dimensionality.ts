@@ -111,7 +111,7 @@ export const dimensionalityNodes = [
       const [n, c] = [h.num("n_components"), h.num("num_channels")];
       const moments = new Moments(c, true);
       return {
-        update(inputs) {
+        update(inputs, engine) {
           const data = asTensor(inputs["data"]);
           if (data.shape.at(-1) !== c) {
             throw invalidValue(`Node '${node}': data has ${data.shape.at(-1)} channels, num_channels is ${c}`, {
@@ -119,7 +119,7 @@ export const dimensionalityNodes = [
               port: "data",
             });
           }
-          moments.update(toFloat32(data));
+          return moments.absorb(toFloat32(data), engine);
         },
         finish() {
           const { values, rows } = leadingEigenvectors(moments.covariance(node).map(Math.fround), c, n);

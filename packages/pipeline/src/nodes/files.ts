@@ -188,7 +188,6 @@ function videoFile(
       id: i + 1,
       track_id: track,
       category_id: category,
-      video_id: 1,
       segmentations: objects.map((object, k) =>
         object ? { size: [shown[k]?.height, shown[k]?.width], counts: object.counts } : null,
       ),

@@ -162,12 +162,11 @@ export const mixerNodes = [
     },
     states: mixerStates,
     needsFit: (h) => h.text("init_method") === "pca",
-    usableUnfitted: true,
     fit(h, node) {
       const [channels, width] = layerSizes(h) as [number, number];
       const moments = new Moments(channels, true);
       return {
-        update(inputs) {
+        update(inputs, engine) {
           const data = asTensor(inputs["data"]);
           if (data.shape.at(-1) !== channels) {
             throw invalidValue(
@@ -175,7 +174,7 @@ export const mixerNodes = [
               { node, port: "data" },
             );
           }
-          moments.update(toFloat32(data));
+          return moments.absorb(toFloat32(data), engine);
         },
         finish() {
           const { rows } = leadingEigenvectors(moments.covariance(node), channels, Math.min(width, channels));

@@ -5,13 +5,14 @@ import type { Graph, GraphValue } from "../graph/graph.ts";
 import { asTensor } from "../graph/graph.ts";
 import { type Tensor, toFloat32 } from "../graph/tensor.ts";
 import { lowerMedian, populationMoments } from "./graph-functions.ts";
-import { atLeast, CUBE, defineNode, norm, port } from "./node-type.ts";
+import { atLeast, CUBE, defineNode, type Fitter, norm, port } from "./node-type.ts";
 import { bool, float, int, list } from "./params.ts";
-import { float32, Moments } from "./statistics.ts";
+import { float32, inParts, Moments } from "./statistics.ts";
 
 const DATA = [port("data", "float32", CUBE)];
 const NORMALIZED = [port("normalized", "float32", CUBE)];
 const PIXEL_AXES = [1, 2];
+const PART_VALUES = 1 << 23;
 
 /** (x - low) / max(high - low, eps), not clamped. */
 export function scaleToRange(g: Graph, x: GraphValue, low: GraphValue, high: GraphValue, eps: number): GraphValue {
@@ -24,18 +25,17 @@ export function scalePerImage(g: Graph, x: GraphValue, eps: number): GraphValue 
 }
 
 /** One scalar minimum and maximum over everything. */
-export function rangeFitter(
-  port: string,
-  node: string,
-): { update(inputs: Readonly<Record<string, unknown>>): void; finish(): Record<string, Tensor> } {
+export function rangeFitter(port: string, node: string): Fitter {
   let low = Infinity;
   let high = -Infinity;
   return {
     update(inputs) {
-      for (const value of toFloat32(asTensor(inputs[port] as Tensor))) {
-        if (value < low) low = value;
-        if (value > high) high = value;
-      }
+      return inParts(toFloat32(asTensor(inputs[port])), PART_VALUES, (part) => {
+        for (const value of part) {
+          if (value < low) low = value;
+          if (value > high) high = value;
+        }
+      });
     },
     finish() {
       if (low > high) throw invalidValue(`Node '${node}': the data stream has no values to fit on`, { node });
@@ -164,7 +164,7 @@ export const normalizationNodes = [
               port: "data",
             });
           }
-          moments.update(toFloat32(data));
+          return moments.absorb(toFloat32(data));
         },
         finish() {
           const deviation = float32([channels], moments.covariance(node).map(Math.sqrt));

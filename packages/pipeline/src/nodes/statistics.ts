@@ -1,9 +1,25 @@
 // Streaming moments in float64 (Welford, merged by batches after Chan, Golub and LeVeque), quantiles and small statistics.
 import { invalidValue } from "../errors.ts";
 import { type Tensor, tensor } from "../graph/tensor.ts";
+import type { Engine } from "../runtime/engine.ts";
+import { absorbOnThreads } from "./moments-on-threads.ts";
 
 /** Rows handled together by the covariance kernel: a block of centred rows stays in the cache. */
 const BLOCK_ROWS = 256;
+
+/** Operations after which others are let in: some tens of milliseconds. */
+const PART_OPERATIONS = 1 << 25;
+
+/** Visits parts of at most `size` numbers; between them the event loop goes round. */
+export function inParts(values: Float32Array, size: number, visit: (part: Float32Array) => void): void | Promise<void> {
+  if (values.length <= size) return visit(values);
+  return (async () => {
+    for (let start = 0; start < values.length; start += size) {
+      visit(values.subarray(start, start + size));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  })();
+}
 
 /** Mean and second moment of rows of `width` numbers, merged batch by batch. */
 export class Moments {
@@ -21,6 +37,16 @@ export class Moments {
     this.second = new Float64Array(full ? width * width : width);
   }
 
+  /** As `update`, letting others in from time to time; large covariances are computed on the engine's threads. */
+  absorb(rows: Float32Array, engine?: Engine): void | Promise<void> {
+    const work = this.#full ? this.width * this.width : this.width;
+    if (engine && this.#full && rows.length * this.width > 2 * PART_OPERATIONS) {
+      return absorbOnThreads(this, rows, engine);
+    }
+    const count = Math.max(BLOCK_ROWS, Math.floor(PART_OPERATIONS / work));
+    return inParts(rows, count * this.width, (part) => this.update(part));
+  }
+
   /** Adds rows of `width` numbers each. */
   update(rows: ArrayLike<number>): void {
     const { width } = this;
@@ -33,7 +59,7 @@ export class Moments {
     }
     for (let i = 0; i < width; i++) mean[i] = (mean[i] as number) / count;
     const second = this.#full ? this.#products(rows, count, mean) : this.#squares(rows, count, mean);
-    this.#merge(count, mean, second);
+    this.merge(count, mean, second);
   }
 
   #squares(rows: ArrayLike<number>, count: number, mean: Float64Array): Float64Array {
@@ -87,8 +113,8 @@ export class Moments {
     return sums;
   }
 
-  /** d = b - m; m += d·k/(n+k); M += Mb + d dᵀ·n·k/(n+k). */
-  #merge(count: number, mean: Float64Array, second: Float64Array): void {
+  /** Takes the moments of `count` further rows over: d = b - m; m += d·k/(n+k); M += Mb + d dᵀ·n·k/(n+k). */
+  merge(count: number, mean: Float64Array, second: Float64Array): void {
     const { width } = this;
     const n = this.count;
     const total = n + count;

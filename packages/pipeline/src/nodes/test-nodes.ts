@@ -80,7 +80,7 @@ export const testNodes = [
     },
     emit({ g, h, in: input, state }) {
       const x = input("data");
-      g.expectDim(x, -1, h.num("input_channels"), "data", "channels");
+      g.expectDim(x, -1, h.num("input_channels"), "data", "channels", "port-mismatch");
       const weights = g.softmax(state("channel_logits"), 0);
       return { selected: g.mul(x, weights), weights };
     },

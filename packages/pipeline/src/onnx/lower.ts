@@ -54,6 +54,8 @@ export interface LowerRequest {
   readonly states: ReadonlyMap<string, Tensor>;
   /** Names of inputs and outputs; others get names of their own. */
   readonly names?: ReadonlyMap<GraphValue, string>;
+  /** Names that the outputs must have, by place; one value may be several outputs. */
+  readonly outputLabels?: readonly string[];
   readonly description?: string;
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -112,6 +114,8 @@ export function lower(request: LowerRequest): Lowered {
         break;
       case "host":
         throw new Error(`host step ${detail.host} cannot be part of a compiled segment`);
+      case "model":
+        throw new Error("a foreign ONNX model cannot be part of a compiled segment");
       case "cast":
         emit("Cast", op, inputs(), { to: { int: dataType(detail.to) } });
         break;
@@ -188,8 +192,9 @@ export function lower(request: LowerRequest): Lowered {
   const made = new Set(nodes.flatMap((each) => each.output));
   const outputNames = request.outputs.map((value, index) => {
     const name = nameOf(value);
-    if (made.has(name)) return name;
-    const copy = `${name}_out${index}`;
+    const label = request.outputLabels?.[index];
+    if (made.has(name) && (label ?? name) === name) return name;
+    const copy = label ?? `${name}_out${index}`;
     nodes.push(node("Identity", [name], [copy]));
     return copy;
   });

@@ -30,6 +30,23 @@ describe("an exported pipeline", () => {
     await session.release();
   });
 
+  it("has every tensor output under its own name, also where two are one value", async () => {
+    const pipeline = new Pipeline({
+      nodes: [
+        node("a", "node.normalization.IdentityNormalizer"),
+        node("b", "node.normalization.IdentityNormalizer"),
+        node("c", "node.normalization.SigmoidTransform"),
+      ],
+      connections: ["a.normalized -> b.data", "b.normalized -> c.data"].map(wire),
+    });
+    const session = await ort.InferenceSession.create(pipeline.exportOnnx());
+    expect(session.inputNames).toEqual(["data"]);
+    expect(session.outputNames).toEqual(["a.normalized", "b.normalized", "c.transformed"]);
+    const found = await session.run({ data: new ort.Tensor("float32", Float32Array.of(0, 0), [1, 1, 1, 2]) });
+    expect(Array.from((found["c.transformed"] as ort.Tensor).data as Float32Array)).toEqual([0.5, 0.5]);
+    await session.release();
+  });
+
   it("holds host steps whose inputs are fixed, and refuses others by name", async () => {
     const pipeline = new Pipeline({
       nodes: [

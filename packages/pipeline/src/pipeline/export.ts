@@ -54,13 +54,12 @@ export function exportModel({
   );
   const free = ops.filter((op) => op.detail.kind === "input").map((op) => op.outputs[0] as GraphValue);
   const names = new Map<GraphValue, string>(free.map((value) => [value, inputName(value)]));
-  const values = wanted.map(([key, value]): [string, GraphValue] => [key, value]);
-  for (const [key, value] of values) if (!names.has(value)) names.set(value, key);
   return lower({
     name,
     ops,
     inputs: free,
-    outputs: [...new Set(values.map(([, value]) => value))],
+    outputs: wanted.map(([, value]) => value),
+    outputLabels: wanted.map(([key]) => key),
     states,
     names,
     description: `Pipeline ${name}, exported by Sortie; inputs and outputs are named like ports.`,
@@ -130,6 +129,15 @@ function foldHostSteps(
     }
     if (detail.kind === "state") known.set(output, states.get(detail.key) as Tensor);
     if (detail.kind === "constant") known.set(output, detail.tensor);
+    if (detail.kind === "model") {
+      throw new PipelineError(
+        "unsupported",
+        `Node '${op.node}' is an ONNX model of its own, which is not merged on export`,
+        {
+          node: op.node,
+        },
+      );
+    }
     if (detail.kind !== "host") {
       folded.push(op);
       continue;

@@ -39,13 +39,20 @@ export class PipelineNode {
   /** True after `freeze`: not even parameters take gradients. */
   frozen = false;
 
-  constructor(name: string, type: NodeType, hparams: Readonly<Record<string, unknown>>, seed: string) {
+  /** @param resolved the hyper-parameters with their interpolations resolved, where they have any */
+  constructor(
+    name: string,
+    type: NodeType,
+    hparams: Readonly<Record<string, unknown>>,
+    seed: string,
+    resolved: Readonly<Record<string, unknown>> = hparams,
+  ) {
     this.name = name;
     this.type = type;
     this.hparams = hparams;
-    this.params = readParams(type.params, hparams, name);
+    this.params = readParams(type.params, resolved, name);
     type.validate?.(this.params, name);
-    this.stages = readStages(type, hparams, name);
+    this.stages = readStages(type, resolved, name);
     this.needsFit = type.needsFit?.(this.params) ?? false;
     this.stateSpecs = type.states?.(this.params) ?? [];
     for (const spec of this.stateSpecs) {

@@ -265,6 +265,28 @@ describe("large cubes", () => {
     expect(Buffer.from(direct.data.buffer as ArrayBuffer).equals(Buffer.from(tiled.slice().buffer))).toBe(true);
   });
 
+  it("that are not given away are copied in parts, on as many threads as there are, to the same result", async () => {
+    const pipeline = new Pipeline({
+      nodes: [
+        node("unit", "node.normalization.PerPixelUnitNorm"),
+        node("best", "deciders.two_stage_decider.TwoStageBinaryDecider", { quantile: 0.9, image_threshold: 0 }),
+      ],
+      connections: [wire("unit.normalized -> best.logits")],
+    });
+    await using threads = new Engine({ threads: 2 });
+    const data = cube([1, 1100, 1000, 4], 5);
+    const parts = await pipeline.run({ data }, { engine: threads });
+    const copy = { ...data, data: data.data.slice() };
+    const given = await pipeline.run({ data: copy }, { engine, giveInputs: true });
+    for (const key of ["unit.normalized", "best.decisions"]) {
+      const [a, b] = [tensorAt(parts, key), tensorAt(given, key)];
+      expect(a.shape).toEqual(b.shape);
+      expect(Buffer.compare(Buffer.from(a.data.buffer as ArrayBuffer), Buffer.from(b.data.buffer as ArrayBuffer))).toBe(
+        0,
+      );
+    }
+  });
+
   it("are left as they were unless the caller gives them away", async () => {
     const pipeline = new Pipeline({ nodes: [node("s", "node.normalization.SigmoidTransform")], connections: [] });
     const kept = cube([1, 600, 600, 3]);

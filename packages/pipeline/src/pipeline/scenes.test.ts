@@ -174,5 +174,6 @@ describe.runIf(there)("published scenes", () => {
         expect(decided.reduce((sum, d, i) => sum + (d && labels[i] ? 1 : 0), 0)).toBe(heads[key].tp);
       }
     },
+    180_000,
   );
 });

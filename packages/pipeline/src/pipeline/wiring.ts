@@ -1,4 +1,6 @@
 // Nodes and connections from a pipeline's configuration: names, checks, order of execution.
+import { hasInterpolation, resolveWithin } from "../config/interpolate.ts";
+import { type ConfigMap, fromPlain, toPlain } from "../config/values.ts";
 import { PipelineError } from "../errors.ts";
 import type { Stage } from "../graph/host.ts";
 import type { NodeType, PortSpec } from "../nodes/node-type.ts";
@@ -57,8 +59,20 @@ export function buildNodes(config: PipelineConfig, catalogue: Catalogue, seed: s
         node: name,
       });
     }
-    return new PipelineNode(name, type, node.hparams ?? {}, seed);
+    const hparams = node.hparams ?? {};
+    return new PipelineNode(name, type, hparams, seed, resolved(config, i, hparams));
   });
+}
+
+/** Hyper-parameters with interpolations resolved against the whole document. @throws ConfigError "interpolation" */
+function resolved(
+  config: PipelineConfig,
+  position: number,
+  hparams: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  if (!hasInterpolation(JSON.stringify(hparams))) return hparams;
+  const document = fromPlain(config) as ConfigMap;
+  return toPlain(resolveWithin(document, ["nodes", String(position), "hparams"])) as Record<string, unknown>;
 }
 
 /** Connections are written with base names and bind to the first node of that name. */

@@ -96,7 +96,8 @@ const notHere = (): never => {
 
 async function runHost({ id, host, inputs, attrs, node, stage }: HostRequest): Promise<EngineReply> {
   // The steps register themselves with the nodes they belong to; most threads never need them.
-  await import("../nodes/catalogue.ts");
+  const { catalogue } = await import("../nodes/catalogue.ts");
+  if (catalogue.size === 0) throw new Error("there are no nodes here");
   const context: HostContext = {
     node,
     stage,

@@ -45,8 +45,8 @@ describe("the engine", () => {
     expect(result.milliseconds).toBeGreaterThanOrEqual(0);
   });
 
-  it("falls back to CPU where a wanted provider is not there", async () => {
-    await using engine = new Engine({ provider: "cuda" });
+  it.each(["cuda", "webgpu", "auto"] as const)("falls back to CPU where %s is not there", async (provider) => {
+    await using engine = new Engine({ provider });
     expect(await values(engine, 3)).toEqual([4, 5]);
   });
 
