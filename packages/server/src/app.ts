@@ -41,6 +41,7 @@ import type { AppGauge } from "./metrics.ts";
 import { LocalPipelineFiles } from "./pipeline-files.ts";
 import type { App } from "./run-server.ts";
 import type { Settings } from "./settings.ts";
+import { posixSharedMemory } from "./shared-memory.ts";
 import { createTransferHandler } from "./transfers.ts";
 import { masterWebhookSecret } from "./webhook-secrets.ts";
 
@@ -80,7 +81,13 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
   const stopping = new AbortController();
   const onFault = (what: string, error: unknown) => logger.error({ err: error }, what);
   const pipelineRoots = [settings.configsDirectory, ...settings.pipelineRoots];
-  const workerSettings: WorkerSettings = { dataDir: dataDirectory, durability, limits, dataRoots: pipelineRoots };
+  const workerSettings: WorkerSettings = {
+    dataDir: dataDirectory,
+    durability,
+    limits,
+    dataRoots: pipelineRoots,
+    pipelineProvider: settings.pipelineProvider,
+  };
 
   const pool = new ProcessPoolDispatcher({
     size: settings.workers,
@@ -140,7 +147,10 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
   const pipelines: CuvisContext = {
     ...context,
     filesOf: () => files,
-    host: new PipelineHost(),
+    host: new PipelineHost({
+      files: { read: (path) => files.read(path), write: (path, bytes) => files.write(path, bytes) },
+    }),
+    ...(settings.sharedMemory ? { sharedMemory: posixSharedMemory() } : {}),
     strictPlugins: settings.strictPlugins,
   };
   undo.defer(() => pipelines.host.close());
@@ -155,6 +165,7 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
       infer: createInference(pipelines, engine),
       olderNodeForm: settings.olderNodeForm,
       maxMessageBytes: maxPipelineMessageBytes,
+      usesGpu: settings.pipelineProvider !== "cpu",
     },
   });
   const opened = undo.move();

@@ -11,6 +11,8 @@ export interface PipelineHostOptions {
   readonly most?: number | undefined;
   /** Where nodes that read and write files may do so. */
   readonly files?: NodeFiles | undefined;
+  /** Told of faults that no caller waits for. */
+  readonly onFault?: ((what: string, error: unknown) => void) | undefined;
 }
 
 export class PipelineHost {
@@ -19,9 +21,12 @@ export class PipelineHost {
   /** The last call of each session that is under way. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor({ most = 64, files }: PipelineHostOptions = {}) {
+  constructor({ most = 64, files, onFault = () => undefined }: PipelineHostOptions = {}) {
     this.#files = files;
-    this.#kept = new LRUCache({ max: most, dispose: (pipeline) => pipeline.close() });
+    this.#kept = new LRUCache({
+      max: most,
+      dispose: (pipeline) => void pipeline.close().catch((error) => onFault("letting go of a pipeline", error)),
+    });
   }
 
   /** One call of a session after the other, in the order in which they came. */

@@ -1,6 +1,15 @@
 // The public face of @sortie/sessions: what a pipeline session holds, and how any process takes one up.
 export { PipelineHost, type PipelineHostOptions } from "./host.ts";
 export {
+  dropSnapshot,
+  type InferenceInput,
+  type InferenceTask,
+  inferenceOf,
+  type PipelineSnapshot,
+  readSnapshot,
+  takeSnapshot,
+} from "./inference.ts";
+export {
   type CuvisSession,
   editSession,
   type Json,
