@@ -30,7 +30,13 @@ export default defineConfig({
       project("e2e", ["test/e2e/**/*.test.ts"]),
       project("conformance", ["test/conformance/**/*.test.ts"], {
         testTimeout: 240_000,
+        // Most of these tests wait: for a job, for a function to end its wait, for a lease.
+        maxWorkers: 3,
         globalSetup: ["test/conformance/record.ts"],
+      }),
+      project("cuvis", ["test/cuvis/**/*.test.ts"], {
+        testTimeout: 120_000,
+        globalSetup: ["test/cuvis/record.ts"],
       }),
       project("faults", ["test/faults/**/*.test.ts"], { testTimeout: 240_000 }),
       project("fuzz", ["packages/*/src/**/*.fuzz.test.ts", "test/fuzz/**/*.test.ts"], { testTimeout: 120_000 }),

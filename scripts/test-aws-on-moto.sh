@@ -36,4 +36,5 @@ done
 export AWS_ENDPOINT_URL="http://127.0.0.1:$port" AWS_EC2_METADATA_DISABLED=true AWS_REGION=us-east-1
 export AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing
 unset AWS_PROFILE AWS_SESSION_TOKEN
-npm run test:aws "$@" || { tail -n 20 "$work/log" >&2; exit 1; }
+# Moto takes its time over thousands of rows.
+npm run test:aws -- --testTimeout=300000 "$@" || { tail -n 20 "$work/log" >&2; exit 1; }

@@ -111,6 +111,10 @@ class Environment {
     return (this.#current ?? this.#queued)?.event;
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   give(invocation: Invocation): void {
     this.#queued = invocation;
     this.#pump();
@@ -296,6 +300,12 @@ export class Lambda {
     return [...(this.#functions.get(name)?.environments ?? [])]
       .map((each) => each.current)
       .filter((event) => event !== undefined);
+  }
+
+  /** The process that works on an event. */
+  processOf(name: string, is: (event: unknown) => boolean): number | undefined {
+    const environments = [...(this.#functions.get(name)?.environments ?? [])];
+    return environments.find(({ current }) => current !== undefined && is(current))?.pid;
   }
 
   /** Starts environments ahead of their calls. */

@@ -14,12 +14,24 @@ const MAIN = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta
 const START_MS = 60_000;
 const STOP_MS = 30_000;
 
+/** Where the program runs, and variables that it gets beside ours. */
+export interface SpawnPlace {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** The program with these arguments; tests that look at its end start it themselves. */
-export function spawnSortie(args: readonly string[]): ChildProcess {
+export function spawnSortie(args: readonly string[], { cwd, env: more }: SpawnPlace = {}): ChildProcess {
   const node = ["--conditions=sortie-source", "--disable-warning=ExperimentalWarning"];
   // Settings from outside would make the tests depend on where they run.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SORTIE|CUOPT|NODE)_/.test(name)));
-  return spawn(process.execPath, [...node, MAIN, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(SORTIE|CUOPT|NODE|GRPC|CUVIS)_/.test(name)),
+  );
+  return spawn(process.execPath, [...node, MAIN, ...args], {
+    env: { ...env, ...more },
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(cwd === undefined ? {} : { cwd }),
+  });
 }
 
 export class EmbeddedServer implements Server {
@@ -27,12 +39,14 @@ export class EmbeddedServer implements Server {
   readonly interceptors = [];
   readonly dataDir: string;
   readonly #flags: readonly string[];
+  readonly #place: SpawnPlace;
   #child: ChildProcess | undefined;
   #log = "";
   port = 0;
 
-  constructor(flags: readonly string[]) {
+  constructor(flags: readonly string[], place: SpawnPlace = {}) {
     this.#flags = flags;
+    this.#place = place;
     this.dataDir = mkdtempSync(join(tmpdir(), "sortie-conformance-"));
   }
 
@@ -52,7 +66,8 @@ export class EmbeddedServer implements Server {
 
   /** Starts the server; on the port it had if it ran before. */
   async start(): Promise<this> {
-    const child = spawnSortie(["serve", "--port", String(this.port), "--data", this.dataDir, ...this.#flags]);
+    const args = ["serve", "--port", String(this.port), "--data", this.dataDir, ...this.#flags];
+    const child = spawnSortie(args, this.#place);
     this.#child = child;
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#log += text;

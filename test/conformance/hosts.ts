@@ -4,6 +4,8 @@
 export interface TransportChoice {
   readonly name: string;
   readonly protocol: "grpc" | "connect" | "grpc-web";
+  /** The scenarios that are proved over this transport as well, where it is not all of them. */
+  readonly only?: RegExp;
 }
 
 export type HostName = "embedded" | "Lambda";
@@ -34,11 +36,12 @@ export const HOSTS: readonly HostChoice[] = [
   {
     name: "Lambda",
     title:
-      "the functions behind a function URL, with workers in Batch, on emulators; Connect and gRPC-Web over HTTP/1.1. " +
-      "Native gRPC is not applicable because a function URL has no trailers",
+      "the functions behind a function URL, with workers in Batch, on emulators; Connect over HTTP/1.1, and gRPC-Web where " +
+      "its framing shows. Native gRPC is not applicable because a function URL has no trailers",
     transports: [
       { name: "Connect", protocol: "connect" },
-      { name: "gRPC-Web", protocol: "grpc-web" },
+      // Its framing of messages, errors and streams is all that differs.
+      { name: "gRPC-Web", protocol: "grpc-web", only: /^([ABC]\d+|H[1678])$/ },
     ],
     maxMessageBytes: 4 * 1024 * 1024,
     notApplicable: {
@@ -55,3 +58,9 @@ export const HOSTS: readonly HostChoice[] = [
     },
   },
 ];
+
+/** Why this scenario is not proved here; undefined if it is. Empty: another transport of the host proves it. */
+export function reasonAgainst(number: string, host: HostChoice, transport: TransportChoice): string | undefined {
+  const { only } = transport;
+  return host.notApplicable[number] ?? (only === undefined || only.test(number) ? undefined : "");
+}

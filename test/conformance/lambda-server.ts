@@ -17,8 +17,14 @@ const SETTINGS: Readonly<Record<string, string>> = {
 /** Containers look this long for a further job, which is what spares most scenarios the start of another. */
 const LINGER_SECONDS = "20";
 
+const LEASE_SECONDS = "10";
+
 function optionsFrom(flags: readonly string[]): CloudOptions {
-  const settings: Record<string, string> = { SORTIE_LINGER_SECONDS: LINGER_SECONDS };
+  const settings: Record<string, string> = {
+    SORTIE_LINGER_SECONDS: LINGER_SECONDS,
+    // What happens to a function is noticed by the end of its lease only.
+    SORTIE_LIMIT_LEASE_SECONDS: LEASE_SECONDS,
+  };
   let containers: number | undefined;
   let maxMessageBytes: number | undefined;
   for (let at = 0; at < flags.length; at += 2) {
@@ -58,8 +64,10 @@ export class LambdaServer implements Server {
     return this.cloud.url.port;
   }
 
+  /** The functions' and workers' logs, and the bus, where a deployment notes what becomes of jobs. */
   get log(): string {
-    return this.cloud.log;
+    const told = this.cloud.events.map((event) => JSON.stringify(event));
+    return `${this.cloud.log}${told.join("\n")}\n`;
   }
 
   url(): string {
@@ -105,7 +113,10 @@ export class LambdaServer implements Server {
 
   async workerOf(jobId: string): Promise<number> {
     const worker = await this.withJob(jobId, async (job) => job.worker ?? "");
-    const pid = this.cloud.workerProcess(worker.replace(/^batch:/, ""));
+    const { lambda } = this.cloud;
+    const pid = worker.startsWith("batch:")
+      ? this.cloud.workerProcess(worker.slice("batch:".length))
+      : lambda.processOf("solve", (event) => (event as { jobId?: string }).jobId === jobId);
     if (pid === undefined) throw new Error(`job ${jobId} has no worker`);
     return pid;
   }

@@ -6,7 +6,7 @@ import { globSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TestCase, TestProject } from "vitest/node";
-import { HOSTS } from "./hosts.ts";
+import { HOSTS, reasonAgainst } from "./hosts.ts";
 import { GROUPS, SCENARIOS, type Scenario } from "./scenarios.ts";
 
 const DOCUMENT = new URL("../../docs/conformance.md", import.meta.url);
@@ -14,12 +14,15 @@ const DOCUMENT = new URL("../../docs/conformance.md", import.meta.url);
 type Outcome = "passed" | "failed" | "not run";
 
 /** Where a scenario is proved: on each transport of each host that can, or once without. */
-const placesOf = ({ number, codec }: Scenario): readonly string[] =>
-  codec
-    ? [key(number)]
-    : HOSTS.filter((host) => host.notApplicable[number] === undefined).flatMap((host) =>
-        host.transports.map((each) => key(number, host.name, each.name)),
-      );
+function placesOf({ number, codec }: Scenario): readonly string[] {
+  if (codec) return [key(number)];
+  return COLUMNS.filter(({ host, transport }) => reasonAgainst(number, host, transport) === undefined).map(
+    ({ host, transport }) => key(number, host.name, transport.name),
+  );
+}
+
+/** The columns of the report. */
+const COLUMNS = HOSTS.flatMap((host) => host.transports.map((transport) => ({ host, transport })));
 
 const key = (number: string, host = "", transport = ""): string => `${number}|${host}|${transport}`;
 
@@ -59,7 +62,7 @@ function outcomeOf(test: TestCase): Outcome {
 }
 
 function documentOf(outcome: (place: string) => Outcome): string {
-  const columns = HOSTS.flatMap((host) => host.transports.map((transport) => `${host.name}, ${transport.name}`));
+  const columns = COLUMNS.map(({ host, transport }) => `${host.name}, ${transport.name}`);
   const applicable = [...SCENARIOS.values()].filter((scenario) => scenario.notApplicable === undefined);
   const passed = applicable.filter((scenario) => placesOf(scenario).every((place) => outcome(place) === "passed"));
   const lines = [
@@ -95,13 +98,12 @@ function documentOf(outcome: (place: string) => Outcome): string {
 /** One cell for each transport of each host; what does not apply is said in the first cell that it concerns. */
 function cellsOf(scenario: Scenario, outcome: (place: string) => Outcome): string[] {
   const { number, notApplicable, codec } = scenario;
-  const cells = HOSTS.flatMap((host) => host.transports.map((transport) => ({ host, transport })));
-  return cells.map(({ host, transport }, i) => {
+  return COLUMNS.map(({ host, transport }, i) => {
     const isFirst = i === 0;
     if (notApplicable !== undefined) return isFirst ? `not applicable: ${notApplicable}` : "–";
     if (codec) return isFirst ? `${outcome(key(number))}, without a server` : "–";
-    const reason = host.notApplicable[number];
-    if (reason !== undefined) return transport === host.transports[0] ? `not applicable: ${reason}` : "–";
-    return outcome(key(number, host.name, transport.name));
+    const reason = reasonAgainst(number, host, transport);
+    if (reason === undefined) return outcome(key(number, host.name, transport.name));
+    return reason !== "" && transport === host.transports[0] ? `not applicable: ${reason}` : "–";
   });
 }

@@ -28,24 +28,23 @@ const MODELS: readonly (readonly [string, Model])[] = [
   ],
 ];
 
-describe.each(HOSTS.flatMap((host) => host.transports.map((transport) => ({ host: host.name, transport }))))(
-  "on $host, over $transport.name",
-  ({ host, transport }) => {
-    it.each(MODELS)("%s is the same in one message and in chunks", async (_, model) => {
-      const session = openSession(await server.get(host), transport, {});
-      onTestFinished(() => session.close());
-      const options = { lp: { timeLimit: 60 }, mip: { timeLimit: 60 }, incumbents: true };
-      const unary = await session.submit(model, options);
-      const chunked = await session.upload(model, 512, options);
-      const [one, other] = await Promise.all(
-        [unary, chunked].map(async (id) => storedInput(await server.get(host), id)),
-      );
-      expect([...other!.keys()].sort()).toEqual([...one!.keys()].sort());
-      for (const [name, bytes] of one!) expect(Buffer.compare(bytes, other!.get(name)!), name).toBe(0);
-      const [work, otherWork] = await Promise.all(
-        [unary, chunked].map(async (id) => storedWork(await server.get(host), id)),
-      );
-      expect(otherWork).toEqual(work);
-    });
-  },
-);
+describe.each(
+  HOSTS.flatMap((host) =>
+    host.transports.filter(({ only }) => !only).map((transport) => ({ host: host.name, transport })),
+  ),
+)("on $host, over $transport.name", ({ host, transport }) => {
+  it.each(MODELS)("%s is the same in one message and in chunks", async (_, model) => {
+    const session = openSession(await server.get(host), transport, {});
+    onTestFinished(() => session.close());
+    const options = { lp: { timeLimit: 60 }, mip: { timeLimit: 60 }, incumbents: true };
+    const unary = await session.submit(model, options);
+    const chunked = await session.upload(model, 512, options);
+    const [one, other] = await Promise.all([unary, chunked].map(async (id) => storedInput(await server.get(host), id)));
+    expect([...other!.keys()].sort()).toEqual([...one!.keys()].sort());
+    for (const [name, bytes] of one!) expect(Buffer.compare(bytes, other!.get(name)!), name).toBe(0);
+    const [work, otherWork] = await Promise.all(
+      [unary, chunked].map(async (id) => storedWork(await server.get(host), id)),
+    );
+    expect(otherWork).toEqual(work);
+  });
+});

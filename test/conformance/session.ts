@@ -5,8 +5,10 @@ import {
   type ChunkedProblemHeaderSchema,
   ChunkedResultHeaderSchema,
   CuOptRemoteService,
+  cuvis,
   doublesFromBytes,
   type Incumbent,
+  InferenceService,
   JobService,
   JobStatus,
   type LogMessage,
@@ -56,6 +58,8 @@ export class Session {
   readonly rpc: Client<typeof CuOptRemoteService>;
   readonly jobs: Client<typeof JobService>;
   readonly transfers: Client<typeof TransferService>;
+  readonly inference: Client<typeof InferenceService>;
+  readonly pipelines: Client<typeof cuvis.CuvisAIService>;
   readonly #disconnect: () => void;
   readonly #own = new Set<string>();
   readonly #downloads = new Set<string>();
@@ -64,6 +68,8 @@ export class Session {
     this.rpc = createClient(CuOptRemoteService, transport);
     this.jobs = createClient(JobService, transport);
     this.transfers = createClient(TransferService, transport);
+    this.inference = createClient(InferenceService, transport);
+    this.pipelines = createClient(cuvis.CuvisAIService, transport);
     this.#disconnect = disconnect;
   }
 

@@ -1,7 +1,6 @@
 // Everything at once on the AWS adapters, by chance: each job ends once in its right state, and nothing of it stays.
 import { Code, ConnectError } from "@connectrpc/connect";
-import { rawMessage } from "@sortie/wire";
-import { JobStatus } from "@sortie/wire";
+import { JobStatus, rawMessage } from "@sortie/wire";
 import { expect, it } from "vitest";
 import { calls, type FaultKind } from "../aws/faults.ts";
 import { Deployment } from "./aws-harness.ts";
@@ -44,7 +43,9 @@ it(`${JOBS} jobs end once each, while every service fails and the stream repeats
   const headers = (key: string) => ({ headers: { "idempotency-key": key } });
   const submit = async (i: number): Promise<string> => {
     const request = rawMessage(submission(tinyLp(i + 1)));
-    const answer = await persistently(`job ${i} is taken`, () => client.cuopt.submitJob(request, headers(`chaos-${i}`)));
+    const answer = await persistently(`job ${i} is taken`, () =>
+      client.cuopt.submitJob(request, headers(`chaos-${i}`)),
+    );
     return (answer as unknown as { jobId: string }).jobId;
   };
   const jobs: string[] = [];
