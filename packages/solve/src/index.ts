@@ -3,8 +3,8 @@ export * from "./check.ts";
 export * from "./engine.ts";
 export { createHighsEngine, type HighsEngineOptions } from "./engines/highs.ts";
 export * from "./formats/index.ts";
-export * from "./formats/index.ts";
-export * from "./model/index.ts";
+export * from "./infeasible-subset.ts";
+export * from "./inspect.ts";
 export * from "./model/index.ts";
 export * from "./problem.ts";
 export {

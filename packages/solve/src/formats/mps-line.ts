@@ -1,5 +1,5 @@
 // One line of an MPS file, cut into the six fields of the format, in either layout.
-import { MpsError } from "./mps-error.ts";
+import { MpsError } from "./format-error.ts";
 import { textOf } from "./name-table.ts";
 import { parseNumber } from "./numbers.ts";
 

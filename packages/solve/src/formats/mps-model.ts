@@ -1,14 +1,11 @@
 // The model that grows while an MPS file is read, and its turn into a `Problem`.
 import { type Problem, type SparseMatrix, VariableType } from "../problem.ts";
+import { MpsError } from "./format-error.ts";
+import { Gathered, reportCrossed } from "./gathered.ts";
 import { GrowingFloats, GrowingInts } from "./growing.ts";
-import { MpsError } from "./mps-error.ts";
 import { NameTable } from "./name-table.ts";
-
-/** From here on a bound or right-hand side counts as infinite, as is usual for the format. */
-export const infinityFrom = 1e20;
-
-export const toBound = (value: number): number =>
-  value >= infinityFrom ? Number.POSITIVE_INFINITY : value <= -infinityFrom ? Number.NEGATIVE_INFINITY : value;
+import { addRange } from "./range.ts";
+import type { RenameTable } from "./renamed.ts";
 
 /** What became of a row of the file that is no row of the problem. */
 const objectiveRow = -1;
@@ -18,21 +15,6 @@ const droppedRow = -2;
 export const ColumnFlag = { bounded: 1, lowerGiven: 2, integer: 4, semiContinuous: 8 } as const;
 
 export type RowType = "N" | "L" | "G" | "E";
-
-/** Something that is not an error but should be told, gathered so that a million cases make one warning. */
-export class Gathered {
-  count = 0;
-  first = "";
-
-  add(what: () => string): void {
-    if (this.count++ === 0) this.first = what();
-  }
-
-  /** The warning; `many` is the text for any number of cases, the first one is appended. */
-  report(many: (count: number) => string, warnings: string[]): void {
-    if (this.count > 0) warnings.push(`${many(this.count)}, first: ${this.first}`);
-  }
-}
 
 export class MpsModel {
   name = "";
@@ -49,9 +31,11 @@ export class MpsModel {
   readonly lower = new GrowingFloats();
   readonly upper = new GrowingFloats();
   readonly flags = new GrowingInts();
-  readonly rightHandSide = new GrowingFloats();
   /** NaN where the file gives none. */
-  readonly ranges = new GrowingFloats();
+  readonly rightHandSide = new GrowingFloats();
+  readonly ranges = new Map<number, number>();
+  /** The ranges with more digits than a double has, as text. */
+  readonly exactRanges = new Map<number, string>();
 
   readonly #rowTypes = new GrowingInts();
   /** The row of the problem for each row of the file. */
@@ -75,7 +59,7 @@ export class MpsModel {
   }
 
   rowType(row: number): RowType {
-    return String.fromCharCode(this.#rowTypes.values[row] as number) as RowType;
+    return String.fromCharCode(this.#rowTypes.get(row)) as RowType;
   }
 
   isObjective(row: number): boolean {
@@ -87,7 +71,6 @@ export class MpsModel {
     this.#rowTypes.push(type.charCodeAt(0));
     this.#lastColumns.push(-1);
     this.rightHandSide.push(Number.NaN);
-    this.ranges.push(Number.NaN);
     if (type !== "N") {
       this.#problemRows.push(this.#problemRowCount++);
     } else if (this.#objectiveIndex < 0 && (this.objectiveName ?? this.rows.name(row)) === this.rows.name(row)) {
@@ -111,14 +94,14 @@ export class MpsModel {
 
   /** Whether the column has an entry in that row of the file. Only asked of the column that is being read. */
   hasEntry(column: number, row: number): boolean {
-    return this.#lastColumns.values[row] === column;
+    return this.#lastColumns.get(row) === column;
   }
 
   addEntry(column: number, row: number, value: number): void {
-    this.#lastColumns.values[row] = column;
-    const problemRow = this.#problemRows.values[row] as number;
+    this.#lastColumns.set(row, column);
+    const problemRow = this.#problemRows.get(row);
     if (problemRow === objectiveRow) {
-      this.#objective.values[column] = value;
+      this.#objective.set(column, value);
     } else if (problemRow !== droppedRow && value !== 0) {
       this.#entryRows.push(problemRow);
       this.#entryValues.push(value);
@@ -126,35 +109,40 @@ export class MpsModel {
   }
 
   hasFlag(column: number, flag: number): boolean {
-    return ((this.flags.values[column] as number) & flag) !== 0;
+    return (this.flags.get(column) & flag) !== 0;
   }
 
   setFlag(column: number, flag: number): void {
-    this.flags.values[column] = (this.flags.values[column] as number) | flag;
+    this.flags.set(column, this.flags.get(column) | flag);
   }
 
   /** The problem as read, bounds completed; what should be told is added to the warnings. */
-  toProblem(warnings: string[]): { problem: Problem; isMip: boolean } {
+  toProblem(renamed: RenameTable, warnings: string[]): { problem: Problem; isMip: boolean } {
+    this.rows.forgetHashes();
+    this.columns.forgetHashes();
+    this.#lastColumns.clear();
+    // The matrix first: most of the memory is there, and nothing else has grown yet.
+    const matrix = this.#matrix();
     this.#completeBounds();
     const { rowLower, rowUpper } = this.#rowBounds();
     const variableTypes = this.#variableTypes();
-    const variableLower = this.lower.array();
-    const variableUpper = this.upper.array();
-    const rowNames = this.#rowNames();
-    const variableNames = namesOf(this.columns);
+    const variableLower = this.lower.take();
+    const variableUpper = this.upper.take();
+    const rowNames = renamed.restore("row", this.#rowNames());
+    const variableNames = renamed.restore("variable", this.columns.names());
     this.#report(warnings);
     reportCrossed("variable", variableNames, variableLower, variableUpper, warnings);
     reportCrossed("row", rowNames, rowLower, rowUpper, warnings);
     const problem: Problem = {
       name: this.name,
-      objectiveName: this.#objectiveIndex < 0 ? "" : this.rows.name(this.#objectiveIndex),
+      objectiveName: renamed.restore("objective", [this.#objectiveName()])[0] as string,
       maximize: this.maximize,
       objectiveScaling: 1,
       objectiveOffset: this.objectiveOffset,
       rows: this.#problemRowCount,
       columns: this.columns.size,
-      matrix: this.#matrix(),
-      objective: this.#objective.array(),
+      matrix,
+      objective: this.#objective.take(),
       rowLower,
       rowUpper,
       variableLower,
@@ -170,8 +158,8 @@ export class MpsModel {
   /** An integer column of a MARKER block for which the file gives no bound is binary. */
   #completeBounds(): void {
     for (let column = 0; column < this.columns.size; column++) {
-      const flags = this.flags.values[column] as number;
-      if ((flags & ColumnFlag.integer) !== 0 && (flags & ColumnFlag.bounded) === 0) this.upper.values[column] = 1;
+      const flags = this.flags.get(column);
+      if ((flags & ColumnFlag.integer) !== 0 && (flags & ColumnFlag.bounded) === 0) this.upper.set(column, 1);
     }
   }
 
@@ -190,42 +178,50 @@ export class MpsModel {
     const rowLower = new Float64Array(this.#problemRowCount);
     const rowUpper = new Float64Array(this.#problemRowCount);
     for (let row = 0; row < this.rows.size; row++) {
-      const at = this.#problemRows.values[row] as number;
+      const at = this.#problemRows.get(row);
       if (at < 0) continue;
-      const given = this.rightHandSide.values[row] as number;
+      const given = this.rightHandSide.get(row);
       const side = Number.isNaN(given) ? 0 : given;
-      const range = this.ranges.values[row] as number;
-      [rowLower[at], rowUpper[at]] = rowInterval(this.rowType(row), side, range);
+      const range = this.ranges.get(row) ?? Number.NaN;
+      [rowLower[at], rowUpper[at]] = rowInterval(this.rowType(row), side, range, this.exactRanges.get(row));
     }
     return { rowLower, rowUpper };
   }
 
-  /** Compressed sparse rows from the columns as read; the columns ascend in each row. */
+  /**
+   * Compressed sparse rows from the columns as read; the columns ascend in each row. The entries move to their places
+   * within the memory that they have: the rows of the entries turn into their targets, then the values are permuted.
+   */
   #matrix(): SparseMatrix {
     const nonzeros = this.#entryRows.length;
-    const entryRows = this.#entryRows.values;
-    const entryValues = this.#entryValues.values;
+    const targets = this.#entryRows;
     const offsets = new Int32Array(this.#problemRowCount + 1);
-    for (let at = 0; at < nonzeros; at++) offsets[(entryRows[at] as number) + 1]!++;
+    for (let at = 0; at < nonzeros; at++) offsets[targets.get(at) + 1]!++;
     for (let row = 0; row < this.#problemRowCount; row++) offsets[row + 1]! += offsets[row] as number;
     const next = offsets.slice();
     const indices = new Int32Array(nonzeros);
-    const values = new Float64Array(nonzeros);
     for (let column = 0; column < this.columns.size; column++) {
-      const end = column + 1 < this.columns.size ? (this.#columnStarts.values[column + 1] as number) : nonzeros;
-      for (let at = this.#columnStarts.values[column] as number; at < end; at++) {
-        const to = next[entryRows[at] as number]!++;
+      const end = column + 1 < this.columns.size ? this.#columnStarts.get(column + 1) : nonzeros;
+      for (let at = this.#columnStarts.get(column); at < end; at++) {
+        const to = next[targets.get(at)]!++;
         indices[to] = column;
-        values[to] = entryValues[at] as number;
+        targets.set(at, to);
       }
     }
-    return { offsets, indices, values };
+    this.#columnStarts.clear();
+    this.#entryValues.permute(targets);
+    targets.clear();
+    return { offsets, indices, values: this.#entryValues.take() };
+  }
+
+  #objectiveName(): string {
+    return this.#objectiveIndex < 0 ? "" : this.rows.name(this.#objectiveIndex);
   }
 
   #rowNames(): string[] {
     const names: string[] = [];
     for (let row = 0; row < this.rows.size; row++) {
-      if ((this.#problemRows.values[row] as number) >= 0) names.push(this.rows.name(row));
+      if (this.#problemRows.get(row) >= 0) names.push(this.rows.name(row));
     }
     return names;
   }
@@ -242,32 +238,17 @@ export class MpsModel {
 }
 
 /** The bounds of a row from its right-hand side and its entry in RANGES (NaN for none). */
-function rowInterval(type: RowType, side: number, range: number): [number, number] {
+function rowInterval(type: RowType, side: number, range: number, exact: string | undefined): [number, number] {
   const hasRange = !Number.isNaN(range) && Number.isFinite(side);
+  if (hasRange && exact !== undefined) {
+    const isBelow = type === "L" || (type === "E" && range < 0);
+    const other = addRange(side, type === "E" ? exact : exact.replace("-", ""), type === "L" ? -1 : 1);
+    return isBelow ? [other, side] : [side, other];
+  }
   if (type === "L") return [hasRange ? side - Math.abs(range) : Number.NEGATIVE_INFINITY, side];
   if (type === "G") return [side, hasRange ? side + Math.abs(range) : Number.POSITIVE_INFINITY];
   if (!hasRange) return [side, side];
   return range < 0 ? [side + range, side] : [side, side + range];
-}
-
-function reportCrossed(
-  what: string,
-  names: readonly string[],
-  lower: Float64Array,
-  upper: Float64Array,
-  warnings: string[],
-): void {
-  const crossed = new Gathered();
-  for (let at = 0; at < lower.length; at++) {
-    if ((lower[at] as number) > (upper[at] as number)) {
-      crossed.add(() => `${names[at]} (lower bound ${lower[at]}, upper bound ${upper[at]})`);
-    }
-  }
-  crossed.report((n) => `${n} ${what}(s) with crossed bounds, so the model is infeasible`, warnings);
-}
-
-function namesOf(table: NameTable): string[] {
-  return Array.from({ length: table.size }, (_, index) => table.name(index));
 }
 
 /**
@@ -299,23 +280,23 @@ class QuadraticEntries {
     if (count === 0) return undefined;
     const n = names.size;
     const offsets = new Int32Array(n + 1);
-    for (let at = 0; at < count; at++) offsets[(this.#rows.values[at] as number) + 1]!++;
+    for (let at = 0; at < count; at++) offsets[this.#rows.get(at) + 1]!++;
     for (let row = 0; row < n; row++) offsets[row + 1]! += offsets[row] as number;
     const next = offsets.slice();
     const order = new Int32Array(count);
-    for (let at = 0; at < count; at++) order[next[this.#rows.values[at] as number]!++] = at;
+    for (let at = 0; at < count; at++) order[next[this.#rows.get(at)]!++] = at;
 
     const seenInRow = new Int32Array(n);
     const indices = new Int32Array(count);
     const values = new Float64Array(count);
     for (let to = 0; to < count; to++) {
       const at = order[to] as number;
-      const row = this.#rows.values[at] as number;
-      const column = this.#columns.values[at] as number;
+      const row = this.#rows.get(at);
+      const column = this.#columns.get(at);
       if (seenInRow[column] === row + 1) throw this.#duplicate(at, names.name(row), names.name(column));
       seenInRow[column] = row + 1;
       indices[to] = column;
-      values[to] = this.#values.values[at] as number;
+      values[to] = this.#values.get(at);
     }
     return { offsets, indices, values };
   }
@@ -323,8 +304,8 @@ class QuadraticEntries {
   #duplicate(at: number, row: string, column: string): MpsError {
     const once = this.section === "QUADOBJ" ? "each pair once, in one triangle only" : "each pair once in each order";
     return new MpsError(
-      this.#lines.values[at] as number,
-      this.#positions.values[at] as number,
+      this.#lines.get(at),
+      this.#positions.get(at),
       `a second ${this.section} entry for "${row}" and "${column}"; ${once}, is allowed`,
     );
   }

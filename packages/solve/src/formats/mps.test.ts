@@ -26,6 +26,11 @@ function model(parts: { [section: string]: string | undefined } = {}): string {
   return `NAME toy\n${text.join("")}ENDATA\n`;
 }
 
+/** What bzip2 makes of `model()`. */
+const bzip2OfTheModel =
+  "QlpoOTFBWSZTWbch8CcAACVfgAAQQAA6IC7HnoAvIcxgIABoNTUyPU2p6g000aAAMkEaaAGhpoBpPryQMjFfqK756VJQTWlYGRNVkaYk6LoUoB" +
+  "BgE3wYpmq1RKRhutr6YuY0JKVaB+lnIDiegfSo+FCw8eAfGZbMoFoPxdyRThQkLch8CcA=";
+
 const bounds = (text: string, columns?: string) => {
   const { problem } = parse(model({ BOUNDS: text, ...(columns !== undefined && { COLUMNS: columns }) }));
   return problem.variableNames?.map((_, j) => [problem.variableLower[j], problem.variableUpper[j]]);
@@ -442,8 +447,22 @@ describe("a stream", () => {
     expect(() => parse(`NAME ${"x".repeat(2 ** 20)}`)).toThrow(/^line 1, column 1048577: the line is longer than/);
   });
 
-  it("compressed with bzip2 is refused by name", () => {
-    expect(() => parse("BZh91AY")).toThrow(/bzip2; plain text and gzip are allowed/);
+  it("compressed with bzip2 is read, whole and in chunks", async () => {
+    const data = Buffer.from(bzip2OfTheModel, "base64");
+    expect(parseMps(data).problem).toEqual(parse(model()).problem);
+    expect((await readMps(cut(data, 10))).problem).toEqual(parse(model()).problem);
+  });
+
+  it("that is cut off or damaged inside bzip2 data is an error that says so", async () => {
+    const data = Buffer.from(bzip2OfTheModel, "base64");
+    const damaged = Buffer.from(data);
+    damaged[60] = (damaged[60] as number) ^ 0x10;
+    for (const broken of [data.subarray(0, -12), damaged]) {
+      expect(() => parseMps(broken)).toThrow(MpsError);
+      await expect(readMps(cut(broken, 10))).rejects.toThrow(
+        /^line \d+, column 1: the bzip2 data are damaged or cut off/,
+      );
+    }
   });
 });
 

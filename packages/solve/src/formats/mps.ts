@@ -1,12 +1,16 @@
-// The MPS reader: fixed and free layout, plain or gzip, whole or as a stream of chunks.
-import type { Problem } from "../problem.ts";
-import { MpsError } from "./mps-error.ts";
+// The MPS reader: fixed and free layout, plain or compressed, whole or as a stream of chunks.
+import { MpsError } from "./format-error.ts";
+import { LineFeed, type LineReader } from "./line-feed.ts";
+import type { ModelResult } from "./model-result.ts";
 import { Field, type FieldIndex, isBlank, MpsLine } from "./mps-line.ts";
-import { ColumnFlag, MpsModel, type RowType, toBound } from "./mps-model.ts";
-import { decompress, gunzip, isGzip, peek, refuseOtherCompression } from "./mps-source.ts";
+import { ColumnFlag, MpsModel, type RowType } from "./mps-model.ts";
 import { textOf } from "./name-table.ts";
+import { isExactRange } from "./range.ts";
+import { RenameTable } from "./renamed.ts";
+import { plainChunks, plainPieces } from "./source.ts";
+import { toBound } from "./to-bound.ts";
 
-export { MpsError } from "./mps-error.ts";
+export { MpsError } from "./format-error.ts";
 
 export interface MpsOptions {
   /**
@@ -16,27 +20,23 @@ export interface MpsOptions {
   readonly layout?: "auto" | "free" | "fixed" | undefined;
 }
 
-export interface MpsResult {
-  readonly problem: Problem;
-  /** Whether any variable is integer or semi-continuous. */
-  readonly isMip: boolean;
-  /** What was found odd and how it was read. */
-  readonly warnings: string[];
-}
+export type MpsResult = ModelResult;
 
 /**
- * Reads a whole MPS file, gzip-compressed or not.
+ * Reads a whole MPS file, plain or compressed with gzip or bzip2.
  * @throws MpsError with line and column
  */
 export function parseMps(data: Uint8Array, options: MpsOptions = {}): MpsResult {
-  refuseOtherCompression(data);
   const reader = new MpsReader(options);
-  reader.push(isGzip(data) ? gunzip(data) : data);
+  for (const piece of plainPieces(data, MpsError, () => reader.lineNumber)) {
+    reader.push(piece);
+    if (reader.ended) break;
+  }
   return reader.finish();
 }
 
 /**
- * Reads an MPS file from a stream of chunks cut anywhere, gzip-compressed or not; only the model itself is kept in memory.
+ * Reads an MPS file from a stream of chunks cut anywhere, plain or compressed with gzip or bzip2; only the model itself is kept in memory.
  * @throws MpsError with line and column; what the source throws; the signal's reason
  */
 export async function readMps(
@@ -44,12 +44,8 @@ export async function readMps(
   options: MpsOptions & { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<MpsResult> {
   const reader = new MpsReader(options);
-  const { head, chunks } = await peek(source, 3);
-  // Faults of the source itself are passed on as they are; only the decompressor's own are about the file.
-  const plain = isGzip(head) ? decompress(chunks, () => reader.lineNumber) : chunks;
-  for await (const chunk of plain) {
+  for await (const chunk of plainChunks(source, MpsError, () => reader.lineNumber)) {
     options.signal?.throwIfAborted();
-    refuseOtherCompression(head);
     reader.push(chunk);
     if (reader.ended) break;
   }
@@ -89,12 +85,8 @@ const boundTypes = ["LO", "UP", "FX", "FR", "MI", "PL", "BV", "LI", "UI", "SC"] 
 type BoundType = (typeof boundTypes)[number];
 const boundsWithoutValue: readonly BoundType[] = ["FR", "MI", "PL", "BV"];
 
-const maxLineBytes = 1 << 20;
-/** Larger data are cut, so that positions stay small integers. */
-const sliceBytes = 1 << 26;
-
 /** Reads line by line. Each data line is checked as a whole before it changes the model, so it can be read in two ways. */
-class MpsReader {
+class MpsReader implements LineReader {
   ended = false;
   readonly #model = new MpsModel();
   readonly #line = new MpsLine();
@@ -110,42 +102,19 @@ class MpsReader {
   #column = -1;
   readonly #setNames: { [Key in "RHS" | "RANGES" | "BOUNDS"]?: string } = {};
   readonly #warnedSets = new Set<Section>();
-  /** The beginning of a line that the next chunk goes on with. */
-  #carry = new Uint8Array(4096);
-  #carryLength = 0;
+  readonly #feed = new LineFeed(this);
+  readonly #renamed = new RenameTable();
 
   constructor(options: MpsOptions) {
     this.#layout = options.layout ?? "auto";
   }
 
   push(data: Uint8Array): void {
-    for (let at = 0; at < data.length && !this.ended; at += sliceBytes) {
-      this.#pushSlice(data.subarray(at, at + sliceBytes));
-    }
-  }
-
-  #pushSlice(chunk: Uint8Array): void {
-    let at = 0;
-    while (!this.ended) {
-      const lineEnd = chunk.indexOf(0x0a, at);
-      if (lineEnd < 0) {
-        this.#keep(chunk, at, chunk.length);
-        return;
-      }
-      if (this.#carryLength > 0) {
-        this.#keep(chunk, at, lineEnd);
-        const length = this.#carryLength;
-        this.#carryLength = 0;
-        this.#readLine(this.#carry, 0, length);
-      } else {
-        this.#readLine(chunk, at, lineEnd);
-      }
-      at = lineEnd + 1;
-    }
+    this.#feed.push(data);
   }
 
   finish(): MpsResult {
-    if (!this.ended && this.#carryLength > 0) this.#readLine(this.#carry, 0, this.#carryLength);
+    this.#feed.finish();
     this.#endSection();
     for (const section of ["ROWS", "COLUMNS", "RHS"] as const) {
       if (!this.#seen.has(section))
@@ -153,42 +122,27 @@ class MpsReader {
     }
     if (!this.#seen.has("NAME")) this.#warnings.push("there is no NAME");
     if (!this.ended) this.#warnings.push("there is no ENDATA: the file may be cut off");
-    return { ...this.#model.toProblem(this.#warnings), warnings: this.#warnings };
+    return { ...this.#model.toProblem(this.#renamed, this.#warnings), warnings: this.#warnings };
   }
 
   get lineNumber(): number {
     return this.#line.number;
   }
 
-  #keep(chunk: Uint8Array, start: number, end: number): void {
-    const length = this.#carryLength + end - start;
-    if (length > maxLineBytes) throw this.#tooLong(this.#line.number + 1);
-    if (length > this.#carry.length) {
-      const larger = new Uint8Array(Math.max(length, 2 * this.#carry.length));
-      larger.set(this.#carry.subarray(0, this.#carryLength));
-      this.#carry = larger;
-    }
-    this.#carry.set(chunk.subarray(start, end), this.#carryLength);
-    this.#carryLength = length;
+  tooLong(length: number): MpsError {
+    const line = this.#line.number + 1;
+    return new MpsError(line, length + 1, `the line is longer than ${length} bytes, which no MPS line may be`);
   }
 
-  #tooLong(line: number): MpsError {
-    return new MpsError(
-      line,
-      maxLineBytes + 1,
-      `the line is longer than ${maxLineBytes} bytes, which no MPS line may be`,
-    );
-  }
-
-  #readLine(bytes: Uint8Array, start: number, end: number): void {
+  readLine(bytes: Uint8Array, start: number, end: number): void {
     const line = this.#line;
-    if (end - start > maxLineBytes) throw this.#tooLong(line.number + 1);
-    const hasByteOrderMark =
-      line.number === 0 && bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf;
-    line.set(bytes, hasByteOrderMark ? Math.min(start + 3, end) : start, end);
+    line.set(bytes, start, end);
     if (line.start === line.end) return;
     const first = bytes[line.start] as number;
-    if (first === 0x2a || first === 0x24) return;
+    if (first === 0x2a || first === 0x24) {
+      if (bytes[line.start + 1] === 0x52) this.#renamed.read(textOf(bytes, line.start + 1, line.end));
+      return;
+    }
     if (isBlank(first)) this.#readData();
     else this.#readSection();
   }
@@ -503,7 +457,7 @@ class MpsReader {
     const model = this.#model;
     this.#forEachRowValue((row, value, field, commit) => {
       const type = model.rowType(row);
-      if (!Number.isNaN(model.rightHandSide.values[row] as number)) {
+      if (!Number.isNaN(model.rightHandSide.get(row))) {
         throw this.#line.error(
           field,
           `a second right-hand side for row ${JSON.stringify(this.#line.text(field))}; one is allowed`,
@@ -518,7 +472,7 @@ class MpsReader {
         );
       }
       if (!commit) return;
-      model.rightHandSide.values[row] = side;
+      model.rightHandSide.set(row, side);
       if (model.isObjective(row)) model.objectiveOffset = side === 0 ? 0 : -side;
     });
   }
@@ -526,7 +480,7 @@ class MpsReader {
   #applyRanges(): void {
     const model = this.#model;
     this.#forEachRowValue((row, value, field, commit) => {
-      if (!Number.isNaN(model.ranges.values[row] as number)) {
+      if (model.ranges.has(row)) {
         throw this.#line.error(
           field,
           `a second range for row ${JSON.stringify(this.#line.text(field))}; one is allowed`,
@@ -537,7 +491,10 @@ class MpsReader {
           field,
           `a range for ${JSON.stringify(this.#line.text(field))}, which is an N row; rows of type L, G and E have ranges`,
         );
-      if (commit) model.ranges.values[row] = toBound(value);
+      if (!commit) return;
+      model.ranges.set(row, toBound(value));
+      const text = this.#line.text(field === Field.first ? Field.firstValue : Field.secondValue);
+      if (isExactRange(text)) model.exactRanges.set(row, text);
     });
   }
 
@@ -635,8 +592,7 @@ class MpsReader {
 
   #setBound(type: BoundType, column: number, value: number): void {
     const model = this.#model;
-    const lower = model.lower.values;
-    const upper = model.upper.values;
+    const { lower, upper } = model;
     const setsLower = type !== "UP" && type !== "UI" && type !== "PL" && type !== "SC";
     const lowerGiven = model.hasFlag(column, ColumnFlag.lowerGiven);
     model.setFlag(column, ColumnFlag.bounded | (setsLower ? ColumnFlag.lowerGiven : 0));
@@ -644,36 +600,36 @@ class MpsReader {
     switch (type) {
       case "LO":
       case "LI":
-        lower[column] = value;
+        lower.set(column, value);
         return;
       case "UP":
       case "UI":
-        upper[column] = value;
-        if (value < 0 && !lowerGiven && lower[column] === 0) {
-          lower[column] = Number.NEGATIVE_INFINITY;
+        upper.set(column, value);
+        if (value < 0 && !lowerGiven && lower.get(column) === 0) {
+          lower.set(column, Number.NEGATIVE_INFINITY);
           model.openedLowerBounds.add(() => model.columns.name(column));
         }
         return;
       case "FX":
-        lower[column] = value;
-        upper[column] = value;
+        lower.set(column, value);
+        upper.set(column, value);
         return;
       case "FR":
-        lower[column] = Number.NEGATIVE_INFINITY;
-        upper[column] = Number.POSITIVE_INFINITY;
+        lower.set(column, Number.NEGATIVE_INFINITY);
+        upper.set(column, Number.POSITIVE_INFINITY);
         return;
       case "MI":
-        lower[column] = Number.NEGATIVE_INFINITY;
+        lower.set(column, Number.NEGATIVE_INFINITY);
         return;
       case "PL":
-        upper[column] = Number.POSITIVE_INFINITY;
+        upper.set(column, Number.POSITIVE_INFINITY);
         return;
       case "BV":
-        lower[column] = 0;
-        upper[column] = 1;
+        lower.set(column, 0);
+        upper.set(column, 1);
         return;
       case "SC":
-        upper[column] = value;
+        upper.set(column, value);
         model.setFlag(column, ColumnFlag.semiContinuous);
         return;
     }

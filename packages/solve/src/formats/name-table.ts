@@ -1,8 +1,11 @@
 // Names of a model as bytes: numbered in the order of arrival and found again without making strings.
-import { GrowingInts } from "./growing.ts";
+import { free, GrowingInts } from "./growing.ts";
 
 /** Positions are kept as 32-bit integers. */
 const maxBytes = 2 ** 31 - 1;
+
+/** How many bytes of names are turned into text at once. */
+const decodedBytes = 1 << 16;
 
 /**
  * A hash table with open addressing. The bytes of all names stand one behind the other in one buffer; the slots hold
@@ -10,9 +13,9 @@ const maxBytes = 2 ** 31 - 1;
  */
 export class NameTable {
   #slots = new Int32Array(2048);
-  #hashes = new GrowingInts();
+  readonly #hashes = new GrowingInts();
   /** Where each name ends in `#bytes`; it starts where the one before ends. */
-  #ends = new GrowingInts();
+  readonly #ends = new GrowingInts();
   #bytes = new Uint8Array(16384);
 
   get size(): number {
@@ -26,7 +29,7 @@ export class NameTable {
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const index = (this.#slots[slot] as number) - 1;
       if (index < 0) return -1;
-      if (this.#hashes.values[index] === hash && this.is(index, bytes, start, end)) return index;
+      if (this.#hashes.get(index) === hash && this.is(index, bytes, start, end)) return index;
     }
   }
 
@@ -34,7 +37,7 @@ export class NameTable {
   is(index: number, bytes: Uint8Array, start: number, end: number): boolean {
     const from = this.#start(index);
     const length = end - start;
-    if ((this.#ends.values[index] as number) - from !== length) return false;
+    if (this.#ends.get(index) - from !== length) return false;
     for (let i = 0; i < length; i++) {
       if (this.#bytes[from + i] !== bytes[start + i]) return false;
     }
@@ -44,12 +47,13 @@ export class NameTable {
   /** Adds a name that `find` does not know, and gives its number. */
   add(bytes: Uint8Array, start: number, end: number): number {
     const index = this.size;
-    const from = index === 0 ? 0 : (this.#ends.values[index - 1] as number);
+    const from = index === 0 ? 0 : this.#ends.get(index - 1);
     const to = from + (end - start);
     if (to > maxBytes) throw new RangeError(`the names are longer than ${maxBytes} bytes in all`);
     if (to > this.#bytes.length) {
       const larger = new Uint8Array(Math.max(to, 2 * this.#bytes.length));
       larger.set(this.#bytes);
+      free(this.#bytes);
       this.#bytes = larger;
     }
     for (let i = 0; i < end - start; i++) this.#bytes[from + i] = bytes[start + i] as number;
@@ -61,21 +65,48 @@ export class NameTable {
   }
 
   name(index: number): string {
-    return textOf(this.#bytes, this.#start(index), this.#ends.values[index] as number);
+    return textOf(this.#bytes, this.#start(index), this.#ends.get(index));
+  }
+
+  /** All names in order. */
+  names(): string[] {
+    const names = new Array<string>(this.size);
+    let text = "";
+    let from = 0;
+    let to = 0;
+    for (let index = 0; index < names.length; index++) {
+      const start = this.#start(index);
+      const end = this.#ends.get(index);
+      if (end > to) {
+        // Many names are decoded at once and cut out; that is only right where each byte is one character.
+        from = start;
+        to = Math.max(end, Math.min(start + decodedBytes, this.#start(this.size)));
+        text = isAscii(this.#bytes, from, to) ? textOf(this.#bytes, from, to) : "";
+      }
+      names[index] = text === "" ? this.name(index) : text.slice(start - from, end - from);
+    }
+    return names;
+  }
+
+  /** Frees what only `find` and `add` need; neither may be called afterwards. */
+  forgetHashes(): void {
+    free(this.#slots);
+    this.#hashes.clear();
   }
 
   #start(index: number): number {
-    return index === 0 ? 0 : (this.#ends.values[index - 1] as number);
+    return index === 0 ? 0 : this.#ends.get(index - 1);
   }
 
   #place(index: number): void {
     const mask = this.#slots.length - 1;
-    let slot = (this.#hashes.values[index] as number) & mask;
+    let slot = this.#hashes.get(index) & mask;
     while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
     this.#slots[slot] = index + 1;
   }
 
   #rehash(slots: number): void {
+    free(this.#slots);
     this.#slots = new Int32Array(slots);
     for (let index = 0; index < this.size; index++) this.#place(index);
   }
@@ -91,8 +122,15 @@ function hashOf(bytes: Uint8Array, start: number, end: number): number {
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 const latin1 = new TextDecoder("latin1");
 
+function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if ((bytes[at] as number) >= 0x80) return false;
+  return true;
+}
+
 /** Text of bytes that are UTF-8, or else one character for each byte. */
 export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  if (isAscii(bytes, start, end))
+    return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
   const view = bytes.subarray(start, end);
   try {
     return utf8.decode(view);

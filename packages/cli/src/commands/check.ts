@@ -1,0 +1,189 @@
+// `sortie check FILE`: looks a model file over without solving it; with --why, finds out why it is infeasible.
+import { basename } from "node:path";
+import {
+  arrayOf,
+  createHighsEngine,
+  type Finding,
+  type InfeasibleSubset,
+  infeasibleSubset,
+  inspectModel,
+  type ModelReport,
+  modelStats,
+  type Problem,
+  problemArrays,
+  type SideOfModel,
+  type SizeRange,
+  validateModel,
+} from "@sortie/solve";
+import { faultText, onInterrupt, UsageError } from "../connect.ts";
+import { describeModel, type LoadedModel, openModel } from "../model-file.ts";
+import { parseOptions } from "../options.ts";
+
+const HELP = `usage: sortie check FILE [OPTION ...]
+
+Reads a model file (MPS or CPLEX LP format, plain, gzip or bzip2) and tells its sizes, the ranges of its numbers and likely
+mistakes. Nothing is solved, and no server is needed.
+
+  --why                if the model is infeasible, find bounds of rows and variables that contradict each other and do
+                       not without any one of them (solves the model's parts here, with HiGHS)
+  --time-limit SECONDS with --why: stop looking after this long (default 60)
+  --json               the report as one JSON document
+
+Exit codes: 0 the file is sound, warnings or not; 1 a fault in the file or the options; 2 the model is infeasible (seen at
+once, or with --why); 3 with --why: undecided within the time limit; 130 interrupted.
+`;
+
+const EXIT_INFEASIBLE = 2;
+const EXIT_UNDECIDED = 3;
+
+export async function check(args: readonly string[]): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const interrupt = new AbortController();
+  using _listener = onInterrupt(() => interrupt.abort());
+  try {
+    return await runCheck(args, interrupt.signal);
+  } catch (error) {
+    if (interrupt.signal.aborted) return 130;
+    process.stderr.write(`sortie: ${faultText(error)}\n`);
+    return 1;
+  }
+}
+
+async function runCheck(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const { values, positionals } = await parseOptions("check", args, {
+    why: { type: "boolean" },
+    "time-limit": { type: "string" },
+    json: { type: "boolean" },
+  });
+  const [file, ...rest] = positionals;
+  if (file === undefined) throw new UsageError("check needs a file (sortie check --help tells the options)");
+  if (rest.length > 0) throw new UsageError(`check takes one file, found also ${rest.join(", ")}`);
+  const timeLimitSeconds = secondsOf(values["time-limit"]);
+
+  const model = await openModel(file, signal);
+  const { problem } = model;
+  const faults = validateModel(
+    model.isMip ? "mip" : "lp",
+    problem,
+    modelStats(problemArrays(problem, model.isMip ? "mip" : "lp")),
+  );
+  const report = inspectModel(problem);
+  const why = values.why ? await search(problem, { signal, timeLimitSeconds }) : undefined;
+  if (values.json) process.stdout.write(`${JSON.stringify(jsonReport(file, model, faults, report, why), null, 2)}\n`);
+  else process.stdout.write(textReport(file, model, faults, report, why));
+  if (faults.length > 0) return 1;
+  const infeasible = why?.subset !== undefined || report.findings.some(({ severity }) => severity === "infeasible");
+  if (infeasible) return EXIT_INFEASIBLE;
+  return why?.decided === false ? EXIT_UNDECIDED : 0;
+}
+
+function secondsOf(text: string | undefined): number {
+  if (text === undefined) return 60;
+  const seconds = Number(text);
+  if (text.trim() !== "" && seconds > 0 && Number.isFinite(seconds)) return seconds;
+  throw new UsageError(`--time-limit is "${text}"; a number of seconds above 0 is allowed`);
+}
+
+interface Why {
+  readonly subset: InfeasibleSubset | undefined;
+  /** False if neither feasible nor infeasible could be shown in time. */
+  readonly decided: boolean;
+}
+
+async function search(
+  problem: Problem,
+  options: { readonly signal: AbortSignal; readonly timeLimitSeconds: number },
+): Promise<Why> {
+  await using engine = createHighsEngine();
+  const started = performance.now();
+  const subset = await infeasibleSubset(problem, engine, options);
+  return { subset, decided: subset !== undefined || performance.now() - started < 1000 * options.timeLimitSeconds };
+}
+
+function jsonReport(
+  file: string,
+  { isMip, warnings }: LoadedModel,
+  faults: readonly string[],
+  report: ModelReport,
+  why: Why | undefined,
+): unknown {
+  return { file, isMip, ...report, warnings, faults, ...(why === undefined ? {} : { why: why.subset ?? null }) };
+}
+
+function textReport(
+  file: string,
+  model: LoadedModel,
+  faults: readonly string[],
+  report: ModelReport,
+  why: Why | undefined,
+): string {
+  const { rowKinds, variableKinds, ranges } = report;
+  const lines = [
+    `${basename(file)}: ${describeModel(model)}`,
+    `  rows       ${counts({ equality: rowKinds.equality, "one-sided": rowKinds.oneSided, range: rowKinds.range, free: rowKinds.free })}`,
+    `  variables  ${counts({ ...variableKinds, "semi-continuous": variableKinds.semiContinuous, semiContinuous: 0 })}` +
+      (report.free + report.fixed > 0 ? ` (${counts({ free: report.free, fixed: report.fixed })})` : ""),
+    ...rangeLine("matrix", ranges.matrix),
+    ...rangeLine("objective", ranges.objective),
+    ...rangeLine("quadratic", ranges.quadratic),
+    ...rangeLine("bounds", ranges.variableBounds),
+    ...rangeLine("sides", ranges.rowBounds),
+    ...model.warnings.map((warning) => `warning: ${warning}`),
+    ...faults.map((fault) => `fault: ${fault}`),
+    ...report.findings.map(findingText),
+  ];
+  if (faults.length + report.findings.length + model.warnings.length === 0) lines.push("nothing odd was found");
+  if (why !== undefined) lines.push(...whyLines(model.problem, why));
+  return `${lines.join("\n")}\n`;
+}
+
+function counts(parts: Readonly<Record<string, number>>): string {
+  const present = Object.entries(parts).filter(([, count]) => count > 0);
+  return present.length === 0 ? "none" : present.map(([word, count]) => `${count} ${word}`).join(", ");
+}
+
+const short = (value: number): string => String(Number(value.toPrecision(3)));
+
+const rangeLine = (what: string, range: SizeRange | undefined): string[] =>
+  range === undefined ? [] : [`  ${what.padEnd(10)} ${short(range.smallest)} to ${short(range.largest)} in size`];
+
+function findingText({ severity, count, text, examples }: Finding): string {
+  const cases = examples.length === 0 ? "" : `: ${examples.join(", ")}${count > examples.length ? ", …" : ""}`;
+  return `${severity}: ${count > 1 ? `${count} × ` : ""}${text}${cases}`;
+}
+
+function whyLines(problem: Problem, { subset, decided }: Why): string[] {
+  if (subset === undefined) {
+    return [decided ? "why: the model was not found infeasible" : "why: undecided within the time limit"];
+  }
+  const count = subset.sides.length;
+  const rest = subset.needsIntegrality ? " together with the integrality of the variables" : "";
+  const what = subset.irreducible
+    ? `${count} bound(s) contradict each other${rest}, and do not without any one of them`
+    : `${count} bound(s) contradict each other${rest}; time ran out before all were tried, some may not matter`;
+  return [`why: ${what} (${subset.solves} solves):`, ...subset.sides.map((side) => `  ${sideText(problem, side)}`)];
+}
+
+/** Terms of a row that are shown. */
+const termsShown = 12;
+
+/** "cap: x + 3 y <= 9", "x >= 4" */
+function sideText(problem: Problem, { of, index, side }: SideOfModel): string {
+  const comparison = `${side === "lower" ? ">=" : "<="} ${problem[arrayOf(of, side)][index]}`;
+  const variable = (j: number): string => problem.variableNames?.[j] || `variable ${j}`;
+  if (of === "variable") return `${variable(index)} ${comparison}`;
+  const { offsets, indices, values } = problem.matrix;
+  const [start, end] = [offsets[index] as number, offsets[index + 1] as number];
+  const terms: string[] = [];
+  for (let at = start; at < Math.min(end, start + termsShown); at++) {
+    const value = values[at] as number;
+    const size = Math.abs(value) === 1 ? "" : `${Math.abs(value)} `;
+    const sign = value < 0 ? "- " : at === start ? "" : "+ ";
+    terms.push(`${sign}${size}${variable(indices[at] as number)}`);
+  }
+  if (end - start > termsShown) terms.push(`+ … (${end - start - termsShown} more)`);
+  return `${problem.rowNames?.[index] || `row ${index}`}: ${terms.join(" ") || "0"} ${comparison}`;
+}
