@@ -7,6 +7,7 @@ import {
   CALLER,
   callerFromHost,
   createRoutes,
+  type Infer,
   internalError,
   mountRoutes,
   protocolOf,
@@ -16,7 +17,9 @@ import {
 import { bodyOf, headersOf, plainAnswer, type Respond, sendAnswer, universalRequest } from "./http.ts";
 import type { FunctionUrlEvent, Invocation } from "./lambda.ts";
 import type { Log } from "./log.ts";
+import { pipelineContext } from "./pipeline-context.ts";
 import { principalName } from "./principal.ts";
+import { noInfer } from "./remote-infer.ts";
 
 /** A request of 6 MB in base64 holds 4.5 MiB; the rest is for everything around the message. */
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
@@ -30,6 +33,8 @@ export interface RpcFunctionOptions {
   /** How callers prove who they are. Nobody is served without. */
   readonly auth: "token" | "iam";
   readonly log: Log;
+  /** What answers Inference. Default: nothing does. */
+  readonly infer?: Infer | undefined;
   /** Default 25 s. */
   readonly waitMs?: number | undefined;
   /** Default 4 MiB. */
@@ -40,9 +45,10 @@ export interface RpcFunctionOptions {
 export type RpcFunction = (event: FunctionUrlEvent, respond: Respond, invocation: Invocation) => Promise<void>;
 
 export function createRpcFunction(options: RpcFunctionOptions): RpcFunction {
-  const { context, auth, log, waitMs = WAIT_MS, maxMessageBytes = MAX_MESSAGE_BYTES } = options;
+  const { context, auth, log, infer = noInfer, waitMs = WAIT_MS, maxMessageBytes = MAX_MESSAGE_BYTES } = options;
+  const cuvis = { context: pipelineContext(context), infer, olderNodeForm: false, maxMessageBytes };
   const mount = mountRoutes({
-    routes: createRoutes(context, { maxMessageBytes, callerOf: callerFromHost, waitMs }),
+    routes: createRoutes(context, { maxMessageBytes, callerOf: callerFromHost, waitMs, cuvis }),
     maxMessageBytes,
     compression: [compressionGzip],
     // A function URL sends no trailers.

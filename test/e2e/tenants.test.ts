@@ -9,7 +9,9 @@ import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import {
   CuOptRemoteService,
+  cuvis,
   Health,
+  InferenceService,
   JobService,
   JobStatus,
   ResponseStatus,
@@ -23,6 +25,7 @@ import { EmbeddedServer as Server } from "../conformance/embedded-server.ts";
 import { openSession, spawnSortie, until } from "../conformance/harness.ts";
 import { chunkOf, chunksOf, longMip, type Model, tinyLp } from "../conformance/models.ts";
 import { refused, Session, submissionOf, UNKNOWN_ID } from "../conformance/session.ts";
+import { callsAnywhere, everyCallOf } from "../cuvis/calls.ts";
 
 const PROTOCOLS = ["grpc", "connect"] as const;
 type Protocol = (typeof PROTOCOLS)[number];
@@ -98,10 +101,21 @@ interface Ids {
   readonly jobId: string;
   readonly uploadId: string;
   readonly downloadId: string;
+  readonly sessionId: string;
 }
+
+/** Calls of the pipeline service under the names that the walk has for them; they are made only when they are called. */
+const pipelineCalls = <K>(calls: Readonly<Record<string, unknown>>, call: (name: string) => K): Record<string, K> =>
+  Object.fromEntries(Object.keys(calls).map((name) => [`CuvisAIService.${name}`, call(name)]));
 
 /** Every call of the services that speaks of something by its id. */
 const WALK: Readonly<Record<string, (session: Session, ids: Ids) => Promise<unknown>>> = {
+  ...pipelineCalls(
+    everyCallOf({} as Session["pipelines"], ""),
+    (name) =>
+      ({ pipelines }: Session, { sessionId }: Ids) =>
+        everyCallOf(pipelines, sessionId)[name]!(),
+  ),
   "CuOptRemoteService.SendArrayChunk": ({ rpc }, { uploadId }) =>
     rpc.sendArrayChunk({ uploadId, chunk: chunkOf(tinyLp(), "c", 0, 2) }),
   "CuOptRemoteService.FinishChunkedUpload": ({ rpc }, { uploadId }) => rpc.finishChunkedUpload({ uploadId }),
@@ -121,6 +135,16 @@ const WALK: Readonly<Record<string, (session: Session, ids: Ids) => Promise<unkn
   "CuOptRemoteService.WaitForCompletion": ({ rpc }, { jobId }) => rpc.waitForCompletion({ jobId }),
   "CuOptRemoteService.StreamLogs": ({ rpc }, { jobId }) => drained(rpc.streamLogs({ jobId })),
   "CuOptRemoteService.GetIncumbents": ({ rpc }, { jobId }) => rpc.getIncumbents({ jobId }),
+  "InferenceService.SendInputChunk": ({ inference }, { uploadId }) =>
+    inference.sendInputChunk({ uploadId, input: "cube", totalBytes: 1n, data: new Uint8Array(1) }),
+  "InferenceService.GetInputState": ({ inference }, { uploadId }) => inference.getInputState({ uploadId }),
+  "InferenceService.SubmitInference": ({ inference }, { sessionId, uploadId }) =>
+    inference.submitInference({ sessionId, uploadId }),
+  "InferenceService.StartOutputDownload": ({ inference }, { jobId }) => inference.startOutputDownload({ jobId }),
+  "InferenceService.GetOutputChunk": ({ inference }, { downloadId }) =>
+    inference.getOutputChunk({ downloadId, output: "0" }),
+  "InferenceService.FinishOutputDownload": ({ inference }, { downloadId }) =>
+    inference.finishOutputDownload({ downloadId }),
   "JobService.GetJob": ({ jobs }, { jobId }) => jobs.getJob({ id: jobId }),
   "TransferService.GetUploadLinks": ({ transfers }, { uploadId }) =>
     transfers.getUploadLinks({ uploadId, parts: [{ array: "c" }] }),
@@ -132,9 +156,16 @@ const WALK: Readonly<Record<string, (session: Session, ids: Ids) => Promise<unkn
 
 /** Those that speak of nothing by its id. */
 const ANYWHERE: Readonly<Record<string, (session: Session) => Promise<unknown>>> = {
+  ...pipelineCalls(
+    callsAnywhere({} as Session["pipelines"]),
+    (name) =>
+      ({ pipelines }: Session) =>
+        callsAnywhere(pipelines)[name]!(),
+  ),
   "CuOptRemoteService.SubmitJob": ({ rpc }) => rpc.submitJob(submissionOf(tinyLp())),
   "CuOptRemoteService.StartChunkedUpload": ({ rpc }) =>
     rpc.startChunkedUpload({ problemHeader: { header: { version: 1 } } }),
+  "InferenceService.StartInputUpload": ({ inference }) => inference.startInputUpload({}),
   "JobService.ListJobs": ({ jobs }) => jobs.listJobs({}),
   "TransferService.CreateUpload": ({ transfers }) =>
     transfers.createUpload({ problemHeader: { header: { version: 1 } }, arrays: [{ name: "c", elements: 2n }] }),
@@ -185,8 +216,8 @@ describe("once a token exists", () => {
   });
 
   it("the walk knows every call of the services", () => {
-    const all = [CuOptRemoteService, JobService, TransferService].flatMap((service) =>
-      service.methods.map((method) => `${service.name}.${method.name}`),
+    const all = [CuOptRemoteService, cuvis.CuvisAIService, InferenceService, JobService, TransferService].flatMap(
+      (service) => service.methods.map((method) => `${service.name}.${method.name}`),
     );
     expect([...Object.keys(WALK), ...Object.keys(ANYWHERE)].sort()).toEqual(all.sort());
   });
@@ -198,7 +229,7 @@ describe("once a token exists", () => {
       ["what is no token", "letmein", /not known here.*sortie token create/],
     ])("every call with %s is UNAUTHENTICATED and says what to do", async (_, token, text) => {
       const session = sessionOf(protocol, token);
-      const ids = { jobId: UNKNOWN_ID, uploadId: UNKNOWN_ID, downloadId: UNKNOWN_ID };
+      const ids = { jobId: UNKNOWN_ID, uploadId: UNKNOWN_ID, downloadId: UNKNOWN_ID, sessionId: UNKNOWN_ID };
       for (const call of [...Object.values(WALK), ...Object.values(ANYWHERE)]) {
         await refused(call(session, ids), Code.Unauthenticated, text);
       }
@@ -213,6 +244,7 @@ describe("once a token exists", () => {
       const running = await hers.running(longMip(), true);
       const queued = await hers.submit(tinyLp());
       const { downloadId } = await hers.startDownload(done);
+      const { sessionId } = await hers.pipelines.createSession({});
       const { uploadId } = await hers.transfers.createUpload({
         problemHeader: { header: { version: 1 }, maximize: true },
         arrays: chunksOf(tinyLp(), 1024).map((chunk) => ({ fieldId: chunk.fieldId!, elements: chunk.totalElements! })),
@@ -221,12 +253,12 @@ describe("once a token exists", () => {
       const chunks = chunksOf(tinyLp(), 64);
       await hers.send(uploadId, chunks[0]!);
 
-      const nobodys = { jobId: UNKNOWN_ID, uploadId: UNKNOWN_ID, downloadId: UNKNOWN_ID };
+      const nobodys = { jobId: UNKNOWN_ID, uploadId: UNKNOWN_ID, downloadId: UNKNOWN_ID, sessionId: UNKNOWN_ID };
       for (const [name, call] of Object.entries(WALK)) {
         const toNobodys = await outcomeOf(call(his, nobodys), nobodys);
         expect(isNotFound(toNobodys), name).toBe(true);
         for (const jobId of [done, running, queued]) {
-          const ids = { jobId, uploadId, downloadId };
+          const ids = { jobId, uploadId, downloadId, sessionId };
           expect(await outcomeOf(call(his, ids), ids), `${name} of ${jobId}`).toEqual(toNobodys);
         }
       }

@@ -6,6 +6,31 @@ const COMMANDS: readonly Command[] = [
   { name: "serve", summary: "run the server", load: async () => (await import("./commands/serve.ts")).serve },
   { name: "solve", summary: "solve a model file", load: async () => (await import("./commands/solve.ts")).solve },
   {
+    name: "convert",
+    summary: "write a model file in another format",
+    load: async () => (await import("./commands/convert.ts")).convert,
+  },
+  {
+    name: "check",
+    summary: "look for mistakes in a model file",
+    load: async () => (await import("./commands/check.ts")).check,
+  },
+  {
+    name: "infer",
+    summary: "run a pipeline on hyperspectral cubes",
+    load: async () => (await import("./commands/infer.ts")).infer,
+  },
+  {
+    name: "fit",
+    summary: "fit the statistical nodes of a pipeline",
+    load: async () => (await import("./commands/fit.ts")).fit,
+  },
+  {
+    name: "pipeline",
+    summary: "export a pipeline as ONNX, or draw it",
+    load: async () => (await import("./commands/pipeline.ts")).pipeline,
+  },
+  {
     name: "token",
     summary: "make, list and revoke API tokens",
     load: async () => (await import("./commands/token.ts")).token,

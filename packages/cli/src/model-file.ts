@@ -1,8 +1,18 @@
 // A model file on its way to the wire.
 import { createReadStream } from "node:fs";
 import type { ProblemMessage } from "@sortie/client";
-import { type ArrayName, modelArrays, type Problem, problemArrays, readMps, VariableType } from "@sortie/solve";
+import {
+  type ArrayName,
+  FormatError,
+  modelArrays,
+  type Problem,
+  problemArrays,
+  readModel,
+  ValidationError,
+  VariableType,
+} from "@sortie/solve";
 import { ArrayFieldId, type NumberArray } from "@sortie/wire";
+import { UsageError } from "./connect.ts";
 
 export interface LoadedModel {
   readonly problem: Problem;
@@ -10,9 +20,29 @@ export interface LoadedModel {
   readonly warnings: readonly string[];
 }
 
-/** @throws MpsError naming line and column; the file system's error if the file cannot be read */
+/**
+ * Reads a model file: MPS, or CPLEX LP format if it is called so; plain, gzip or bzip2.
+ * @throws FormatError naming line and column; the file system's error if the file cannot be read
+ */
 export async function loadModel(file: string, signal: AbortSignal): Promise<LoadedModel> {
-  return readMps(createReadStream(file, { highWaterMark: 1024 * 1024 }), { signal });
+  return readModel(createReadStream(file, { highWaterMark: 1024 * 1024 }), file, { signal });
+}
+
+/**
+ * The same, with every fault in one line.
+ * @throws UsageError
+ */
+export async function openModel(file: string, signal: AbortSignal): Promise<LoadedModel> {
+  try {
+    return await loadModel(file, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    if (error instanceof FormatError || error instanceof ValidationError) {
+      throw new UsageError(`${file}: ${error.message}`);
+    }
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new UsageError(`${file}: there is no such file`);
+    throw new UsageError(`${file} cannot be read: ${(error as Error).message}`);
+  }
 }
 
 /** "LP, 27 rows, 32 columns, 83 nonzeros" */

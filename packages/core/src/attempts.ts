@@ -36,11 +36,20 @@ export class AttemptLostError extends Error {
 const LOG_ENTRY_BYTES = 32 * 1024;
 const INLINE_BYTES = 16 * 1024;
 
+/** An array as a worker hands it in: a typed array, and what it means where its name does not tell. */
+export interface ResultArray {
+  readonly name: string;
+  readonly data: ArrayBufferView & { readonly length: number; readonly BYTES_PER_ELEMENT: number };
+  readonly dtype?: string | undefined;
+  readonly shape?: readonly number[] | undefined;
+}
+
 /** What a worker hands in. */
 export interface NewResult {
   /** Everything but the arrays (base64 of a protobuf message). */
   readonly message: string;
-  readonly arrays: readonly { readonly name: string; readonly data: Float64Array }[];
+  /** Empty ones are not stored. */
+  readonly arrays: readonly ResultArray[];
   /** How the work ended, in the engine's word. */
   readonly status?: string | undefined;
   /** Of the solution; absent if there is none. */
@@ -284,8 +293,9 @@ export class Attempt {
     if (bytes === 0) return { ...facts, arrays: [], bytes: 0 };
     const blob = await this.#context.blobs.put(`${jobBlobs(this.job.id)}result/${this.job.attempt}`, parts);
     let byteOffset = 0;
-    const stored = arrays.map(({ name, data }) => {
-      const array = { name, elementBytes: 8, count: data.length, blob, byteOffset };
+    const stored = arrays.map(({ name, data, dtype, shape }) => {
+      const meaning = { ...(dtype === undefined ? {} : { dtype }), ...(shape === undefined ? {} : { shape }) };
+      const array = { name, elementBytes: data.BYTES_PER_ELEMENT, count: data.length, blob, byteOffset, ...meaning };
       byteOffset += data.byteLength;
       return array;
     });

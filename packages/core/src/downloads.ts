@@ -71,6 +71,7 @@ async function openRow(context: Context, caller: Caller, downloadId: string, opt
 
 /**
  * Elements `offset` … of one array: exactly min(count, what is left) of them; all that are left if `count` ≤ 0.
+ * @param unit what `offset` and `count` count; bytes are rounded down to whole elements, but to one at least
  * @throws DomainError "download-unknown", "invalid-argument" (no such array), "out-of-range", "too-large"
  */
 export async function readDownload(
@@ -82,6 +83,7 @@ export async function readDownload(
   count: number,
   maxBytes: number,
   options?: CallOptions,
+  unit: "elements" | "bytes" = "elements",
 ): Promise<{ readonly data: Uint8Array<ArrayBuffer>; readonly elements: number }> {
   const row = await openRow(context, caller, downloadId, options);
   // Held: the job's row outlives its deletion while this download is open.
@@ -90,10 +92,33 @@ export async function readDownload(
   if (!stored) {
     throw new DomainError("invalid-argument", `The result has no array ${array.label}, or it is empty`);
   }
+  if (unit === "bytes") {
+    const size = stored.elementBytes;
+    if (offset % size !== 0) {
+      throw new DomainError(
+        "invalid-argument",
+        `array ${array.label}: byte_offset is ${offset}; a multiple of ${size} is needed`,
+      );
+    }
+    const elements = count <= 0 ? 0 : Math.max(1, Math.floor(count / size));
+    return elementsOf(context, stored, array.label, offset / size, elements, maxBytes, options);
+  }
+  return elementsOf(context, stored, array.label, offset, count, maxBytes, options);
+}
+
+async function elementsOf(
+  context: Context,
+  stored: StoredArray,
+  label: string,
+  offset: number,
+  count: number,
+  maxBytes: number,
+  options?: CallOptions,
+): Promise<{ readonly data: Uint8Array<ArrayBuffer>; readonly elements: number }> {
   if (offset < 0 || offset >= stored.count) {
     throw new DomainError(
       "out-of-range",
-      `array ${array.label}: element_offset ${offset} is outside the array's ${stored.count} elements`,
+      `array ${label}: element_offset ${offset} is outside the array's ${stored.count} elements`,
     );
   }
   const left = stored.count - offset;
@@ -101,7 +126,7 @@ export async function readDownload(
   if (elements * stored.elementBytes > maxBytes) {
     throw new DomainError(
       "too-large",
-      `${elements} elements of array ${array.label} do not fit one message of ${maxBytes} bytes; ask for fewer`,
+      `${elements} elements of array ${label} do not fit one message of ${maxBytes} bytes; ask for fewer`,
     );
   }
   const data = new Uint8Array(elements * stored.elementBytes);

@@ -25,7 +25,7 @@ export {
   submitJob,
   waitForJob,
 } from "./jobs.ts";
-export { jobBlobs, jobIdOfKey, sessionBlobs } from "./keys.ts";
+export { jobBlobs, jobIdOfKey, sessionBlobs, uploadBlobs } from "./keys.ts";
 export { nearest } from "./nearest.ts";
 export { claimNext, findQueued, type WorkerCapacity } from "./next-job.ts";
 export * from "./numbers.ts";
@@ -57,6 +57,7 @@ export {
   touchUpload,
   type Upload,
   type UploadPlan,
+  unknownUpload,
 } from "./uploads.ts";
 export { WebhookCourier } from "./webhook-courier.ts";
 export * from "./webhook-rules.ts";

@@ -28,6 +28,9 @@ export interface StoredArray {
   readonly blob: BlobRef;
   /** Where the array starts in the blob. */
   readonly byteOffset: number;
+  /** Name of the element type and sizes of the axes, where the array is more than its name tells. */
+  readonly dtype?: string | undefined;
+  readonly shape?: readonly number[] | undefined;
 }
 
 /** Where a job's input arrays are. */

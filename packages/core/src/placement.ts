@@ -102,6 +102,7 @@ export function placeJob(needs: JobNeeds, policy: PlacementPolicy, tooLongInline
 function obstacleToInline(needs: JobNeeds, { inline }: PlacementPolicy, tooLongInline: boolean): string | undefined {
   if (tooLongInline) return "it outlived a function before";
   if (needs.kind === "train") return "training takes longer than a function lives";
+  if (needs.kind === "infer") return "the function that runs small jobs has no engine for pipelines";
   if (needs.memoryBytes > inline.memoryBytes) {
     return `it needs about ${gib(needs.memoryBytes)} GiB of memory, inline are ${gib(inline.memoryBytes)}`;
   }

@@ -21,6 +21,7 @@ export {
   EventBridgeEvents,
   type EventEntry,
 } from "./eventbridge-events.ts";
+export { type FunctionCaller, functionCaller } from "./function-caller.ts";
 export {
   type AwsClients,
   type AwsPlatform,

@@ -32,6 +32,8 @@ export interface AwsSettings {
     readonly cpu?: BatchPlacement | undefined;
     readonly gpu?: BatchPlacement | undefined;
   };
+  /** Name of the function that answers Inference; absent: there is none. */
+  readonly inferFunction?: string | undefined;
   /** Memory of the function that runs small jobs, in bytes. */
   readonly inlineMemoryBytes: number;
   readonly limits: Limits;
@@ -148,6 +150,7 @@ export function readAwsSettings(environment: Environment): AwsSettings {
       cpu: cpu && { ...cpu, fairShare },
       gpu: gpu && { ...gpu, fairShare, machine: { vcpus: vcpus ?? 1, memoryMiB: memoryMiB ?? 512 } },
     },
+    inferFunction: read("SORTIE_INFER_FUNCTION", NAME),
     inlineMemoryBytes:
       (read("SORTIE_SOLVE_MEMORY_MIB", integer(128, 10_240)) ?? DEFAULT_PLACEMENT.inline.memoryBytes / MIB) * MIB,
     limits: readLimits(environment, read, faults),

@@ -2,6 +2,7 @@
 
 export { MessageBuilder } from "./builder.ts";
 export * as cuvis from "./cuvis.ts";
+export { dtypeOfElementType, elementTypeOfDType } from "./element-types.ts";
 export { UnsupportedGenerationError, WireFormatError } from "./errors.ts";
 export { type EncodedMessage, FieldScanner, forEachField, type RawField } from "./fields.ts";
 export * from "./gen/cuopt/remote/common_pb.js";
@@ -14,6 +15,7 @@ export * from "./gen/grpc/health/v1/health_pb.js";
 // The two versions declare the same names.
 export * as reflectionV1 from "./gen/grpc/reflection/v1/reflection_pb.js";
 export * as reflectionV1alpha from "./gen/grpc/reflection/v1alpha/reflection_pb.js";
+export * from "./gen/sortie/v1/inference_service_pb.js";
 export * from "./gen/sortie/v1/job_service_pb.js";
 export * from "./gen/sortie/v1/transfer_service_pb.js";
 export {

@@ -8,7 +8,7 @@ import { AwsSettingsError, batchWorkerName, openAwsWorker, readAwsSettings } fro
 import { type ContainerTask, runContainer } from "./container-worker.ts";
 import { note } from "./note.ts";
 import { EXIT_JOB_LOST } from "./run-job.ts";
-import { openRunners } from "./runners.ts";
+import { openAllRunners } from "./runners.ts";
 
 const EXIT_SETTINGS = 78;
 
@@ -43,7 +43,8 @@ async function main(): Promise<number> {
     lingerMs: settings.lingerMs,
   };
   await using platform = openAwsWorker(settings);
-  await using runners = await openRunners();
+  // There are no folders of data here: inputs of inferences are uploaded.
+  await using runners = await openAllRunners(platform, []);
   let claimed: string | undefined;
   try {
     const ran = await runContainer(platform, task, runners, {

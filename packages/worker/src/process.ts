@@ -24,7 +24,9 @@ async function main(): Promise<void> {
     ids: systemIds,
     limits: settings.limits ?? DEFAULT_LIMITS,
   };
-  await using runners = await openAllRunners(context, settings.dataRoots ?? []);
+  await using runners = await openAllRunners(context, settings.dataRoots ?? [], {
+    provider: settings.pipelineProvider ?? "cpu",
+  });
 
   let current: { jobId: string; stop: AbortController } | undefined;
   let leaving = false;

@@ -1,5 +1,6 @@
 // What a worker program can run: its engines, ready, and a runner for each kind of job.
 import type { JobKind, WorkerContext } from "@sortie/core";
+import type { EngineSettings } from "@sortie/pipeline";
 import { createHighsEngine } from "@sortie/solve";
 import type { JobRunner } from "./run-job.ts";
 import { createSolveRunner } from "./solve-job.ts";
@@ -22,24 +23,28 @@ export async function openRunners(): Promise<Runners> {
 }
 
 /**
- * As `openRunners`, with training of pipelines, whose engine is loaded with the first such job.
+ * As `openRunners`, with training and inference of pipelines, whose engine is loaded with the first such job.
  * @param dataRoots folders below which data files lie
  */
-export async function openAllRunners(context: WorkerContext, dataRoots: readonly string[]): Promise<Runners> {
+export async function openAllRunners(
+  context: WorkerContext,
+  dataRoots: readonly string[],
+  settings: EngineSettings = {},
+): Promise<Runners> {
   const solving = await openRunners();
-  let training: Promise<Runners> | undefined;
-  const train: JobRunner = async (attempt, signal) => {
-    training ??= import("./pipeline/open.ts").then(({ openPipelineRunners }) =>
-      openPipelineRunners(context, dataRoots),
+  let pipelines: Promise<Runners> | undefined;
+  const run: JobRunner = async (attempt, signal) => {
+    pipelines ??= import("./pipeline/open.ts").then(({ openPipelineRunners }) =>
+      openPipelineRunners(context, dataRoots, settings),
     );
-    const runner = (await training).byKind.train as JobRunner;
+    const runner = (await pipelines).byKind[attempt.job.kind] as JobRunner;
     return runner(attempt, signal);
   };
   return {
-    byKind: { ...solving.byKind, train },
-    kinds: [...solving.kinds, "train"],
+    byKind: { ...solving.byKind, train: run, infer: run },
+    kinds: [...solving.kinds, "train", "infer"],
     async [Symbol.asyncDispose]() {
-      await (await training)?.[Symbol.asyncDispose]();
+      await (await pipelines)?.[Symbol.asyncDispose]();
       await solving[Symbol.asyncDispose]();
     },
   };

@@ -1,5 +1,6 @@
 // What a server tells its worker processes, on their command line as one JSON text.
 import type { Limits } from "@sortie/core";
+import type { EngineSettings } from "@sortie/pipeline";
 import type { Durability } from "@sortie/platform-local";
 
 export interface WorkerSettings {
@@ -8,4 +9,6 @@ export interface WorkerSettings {
   readonly limits: Limits;
   /** Folders below which the data files of trainings lie. */
   readonly dataRoots?: readonly string[] | undefined;
+  /** What pipelines run on. Default: the CPU. */
+  readonly pipelineProvider?: EngineSettings["provider"] | undefined;
 }

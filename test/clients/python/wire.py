@@ -22,6 +22,7 @@ SCALARS = {
     "int32": FieldProto.TYPE_INT32,
     "int64": FieldProto.TYPE_INT64,
     "uint32": FieldProto.TYPE_UINT32,
+    "uint64": FieldProto.TYPE_UINT64,
     "bool": FieldProto.TYPE_BOOL,
     "string": FieldProto.TYPE_STRING,
     "bytes": FieldProto.TYPE_BYTES,

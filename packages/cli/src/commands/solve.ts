@@ -3,27 +3,26 @@
 import { writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
-import { Code, ConnectError } from "@connectrpc/connect";
 import { JobEndedError, SortieClient } from "@sortie/client";
 import { solutionFromWire } from "@sortie/inbox";
 import {
   changeSettings,
   defaultSettings,
-  MpsError,
+  FormatError,
   type Problem,
   type Solution,
   solFile,
   ValidationError,
 } from "@sortie/solve";
 import type { IncumbentEntry, Job } from "@sortie/wire";
+import { chunkBytesOf, connect, faultText, onInterrupt, SERVER_OPTIONS, UsageError } from "../connect.ts";
 import { bytesText, gapText, numberText, secondsText } from "../format.ts";
 import { type Live, openLive } from "../live.ts";
 import { describeModel, type LoadedModel, loadModel, problemMessage } from "../model-file.ts";
-import { transportTo } from "../transport.ts";
 
 const HELP = `usage: sortie solve FILE [OPTION ...]
 
-Solves an MPS file (.mps or .mps.gz): LP, MIP or convex QP.
+Solves a model file: LP, MIP or convex QP, in MPS (.mps, .qps) or CPLEX LP format (.lp), plain or compressed (.gz, .bz2).
 
   --server HOST:PORT   send it to this server, over gRPC; without it an embedded server runs for as long as the solve
   --server URL         the same over HTTP/1.1, as a function in a cloud or a proxy needs it (http://… or https://…)
@@ -57,9 +56,6 @@ interface Options {
   readonly log: boolean;
   readonly chunkBytes: number | undefined;
 }
-
-/** A fault that is told in one line. */
-class UsageError extends Error {}
 
 export async function solve(args: readonly string[]): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {
@@ -111,45 +107,15 @@ const parse = (args: readonly string[]) =>
     args: [...args],
     allowPositionals: true,
     options: {
-      server: { type: "string" },
-      tls: { type: "boolean" },
-      token: { type: "string" },
+      ...SERVER_OPTIONS,
       "solution-file": { type: "string", short: "o" },
       "time-limit": { type: "string" },
       gap: { type: "string" },
       set: { type: "string", multiple: true },
       relaxation: { type: "boolean" },
       log: { type: "boolean" },
-      "chunk-bytes": { type: "string" },
     },
   });
-
-function chunkBytesOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const bytes = Number(text);
-  if (Number.isInteger(bytes) && bytes >= 8) return bytes;
-  throw new UsageError(`--chunk-bytes is "${text}"; a whole number of at least 8 is allowed`);
-}
-
-function faultText(error: unknown): string {
-  if (error instanceof ConnectError) {
-    if (error.code === Code.Unavailable) return `the server cannot be reached: ${error.rawMessage}`;
-    return `the server refused: ${error.rawMessage}`;
-  }
-  return (error as Error).message;
-}
-
-/** First Ctrl-C: `cancel`. Second: the process ends. */
-function onInterrupt(cancel: () => void): Disposable {
-  let asked = false;
-  const listener = () => {
-    if (asked) process.exit(130);
-    asked = true;
-    cancel();
-  };
-  process.on("SIGINT", listener);
-  return { [Symbol.dispose]: () => process.off("SIGINT", listener) };
-}
 
 async function runSolve(options: Options): Promise<number> {
   const live = openLive(process.stdout);
@@ -162,11 +128,9 @@ async function runSolve(options: Options): Promise<number> {
   const settings = changeSettings(defaultSettings(kind), options.settings);
   live.print(`${basename(options.file)}: ${describeModel(model)}`);
 
-  await using server = options.server === undefined ? await openServer() : undefined;
-  const address = server?.address ?? options.server;
-  live.print(server ? `embedded server on ${address}` : `server ${address}`);
-  const transport = transportTo({ address: String(address), tls: options.tls, token: options.token });
-  const client = new SortieClient(transport, { chunkBytes: options.chunkBytes });
+  await using connection = await connect(options);
+  live.print(connection.words);
+  const client = new SortieClient(connection.transport, { chunkBytes: options.chunkBytes });
 
   const changed = Object.fromEntries(settings.changed.map((name) => [name, settings.values[name] as number | boolean]));
   let uploaded = 0;
@@ -183,17 +147,11 @@ async function runSolve(options: Options): Promise<number> {
   return await follow(client, jobId, model, options, live, interrupt.signal);
 }
 
-/** Loaded here: with a server of one's own, none of the server's code is needed. */
-async function openServer() {
-  const { openEmbedded } = await import("@sortie/server");
-  return openEmbedded();
-}
-
 async function readFile(file: string, signal: AbortSignal): Promise<LoadedModel> {
   try {
     return await loadModel(file, signal);
   } catch (error) {
-    if (error instanceof MpsError || error instanceof ValidationError)
+    if (error instanceof FormatError || error instanceof ValidationError)
       throw new UsageError(`${file}: ${error.message}`);
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT") throw new UsageError(`${file}: there is no such file`);

@@ -22,6 +22,7 @@ import {
   type CreateUploadRequest,
   CreateUploadRequestSchema,
   ElementType,
+  elementTypeOfDType,
   type GetResultLinksRequest,
   type GetUploadLinksRequest,
   type SignedLinkSchema,
@@ -140,11 +141,12 @@ export function createTransferHandlers(
       const { job, blobs, parts, expiresAt, next } = found;
       return {
         header: downloadHeader(job),
-        arrays: (job.result?.arrays ?? []).map(({ name, count, blob, byteOffset }) => ({
-          fieldId: Number(name),
+        arrays: (job.result?.arrays ?? []).map(({ name, count, blob, byteOffset, dtype }) => ({
+          // Outputs of inferences have names only.
+          fieldId: /^\d+$/.test(name) ? Number(name) : 0,
           name: RESULT_LABELS[Number(name)] ?? name,
-          // What results are made of.
-          elementType: ElementType.FLOAT64,
+          // What solutions are made of.
+          elementType: dtype === undefined ? ElementType.FLOAT64 : elementTypeOfDType(dtype),
           elements: BigInt(count),
           blob: blobs.findIndex(({ key }) => key === blob.key),
           byteOffset: BigInt(byteOffset),

@@ -26,6 +26,9 @@ import {
 } from "@sortie/sessions";
 import { JobFailure, type JobRunner } from "../run-job.ts";
 
+/** How often a training says that its session is in use. */
+const USE_MS = 60_000;
+
 export interface TrainOptions {
   readonly engine: Engine;
   /** The data files that this tenant may name. */
@@ -38,6 +41,7 @@ export function createTrainRunner(context: WorkerContext, { engine, dataOf }: Tr
     const started = performance.now();
     const { tenant } = attempt.job;
     const task = taskOf(attempt.job);
+    let usedAt = context.clock.now();
     try {
       const { state } = await openSession(context, { tenant }, task.sessionId);
       const loaded = state.pipeline;
@@ -50,6 +54,11 @@ export function createTrainRunner(context: WorkerContext, { engine, dataOf }: Tr
         engine,
         signal,
         onProgress: ({ node, index, nodes, batches, done }) => {
+          // A session that is trained is in use, however long it takes.
+          if (context.clock.now() - usedAt > USE_MS) {
+            usedAt = context.clock.now();
+            openSession(context, { tenant }, task.sessionId).catch(() => undefined);
+          }
           attempt.progress({ node, index, nodes, batches });
           if (done) attempt.log(`Fitted ${node} (${index + 1} of ${nodes}) on ${batches} batches`);
         },

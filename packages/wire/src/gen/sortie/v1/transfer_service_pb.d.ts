@@ -685,6 +685,50 @@ export enum ElementType {
    * @generated from enum value: ELEMENT_TYPE_UINT8 = 3;
    */
   UINT8 = 3,
+
+  /**
+   * The rest are types of pipelines; arrays of problems have none of them.
+   *
+   * @generated from enum value: ELEMENT_TYPE_FLOAT32 = 4;
+   */
+  FLOAT32 = 4,
+
+  /**
+   * @generated from enum value: ELEMENT_TYPE_INT8 = 5;
+   */
+  INT8 = 5,
+
+  /**
+   * @generated from enum value: ELEMENT_TYPE_INT16 = 6;
+   */
+  INT16 = 6,
+
+  /**
+   * @generated from enum value: ELEMENT_TYPE_INT64 = 7;
+   */
+  INT64 = 7,
+
+  /**
+   * @generated from enum value: ELEMENT_TYPE_UINT16 = 8;
+   */
+  UINT16 = 8,
+
+  /**
+   * @generated from enum value: ELEMENT_TYPE_UINT32 = 9;
+   */
+  UINT32 = 9,
+
+  /**
+   * @generated from enum value: ELEMENT_TYPE_UINT64 = 10;
+   */
+  UINT64 = 10,
+
+  /**
+   * A byte that is 0 or 1.
+   *
+   * @generated from enum value: ELEMENT_TYPE_BOOL = 11;
+   */
+  BOOL = 11,
 }
 
 /**

@@ -1,0 +1,148 @@
+// Inferences as jobs: inputs go in chunks, outputs come in chunks; waiting, cancelling and deleting are SortieClient's.
+import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import { dtypeOfElementType, elementTypeOfDType, InferenceService } from "@sortie/wire";
+import { type CallOptions, type ClientOptions, call, inParallel, type TransferProgress } from "./client.ts";
+
+/** An array that is sent: little-endian elements in row-major order, under the name of a port. */
+export interface InputArray {
+  readonly name: string;
+  /** "float32", "uint16", … */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+export interface InferenceRequest {
+  readonly sessionId: string;
+  readonly inputs: readonly InputArray[];
+  /** Inputs that lie in files of the server, by port. */
+  readonly files?: Readonly<Record<string, { readonly path: string; readonly variable?: string }>> | undefined;
+  /** "node.port" or "port"; absent: all. */
+  readonly outputs?: readonly string[] | undefined;
+}
+
+export interface InferenceOutput {
+  /** "node.port"; "node.port/N" for a picture. */
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** "image/png" where the bytes are a file, else empty. */
+  readonly mediaType: string;
+  readonly caption: string;
+}
+
+export interface InferenceOutputs {
+  readonly arrays: readonly InferenceOutput[];
+  readonly numbers: Readonly<Record<string, number>>;
+  /** As JSON. */
+  readonly values: Readonly<Record<string, string>>;
+}
+
+const DEFAULT_CHUNK_BYTES = 16 * 1024 * 1024;
+const DEFAULT_PARALLEL = 4;
+
+export class InferenceClient {
+  readonly #rpc: Client<typeof InferenceService>;
+  readonly #chunkBytes: number;
+  readonly #parallel: number;
+
+  constructor(transport: Transport, options: ClientOptions = {}) {
+    this.#rpc = createClient(InferenceService, transport);
+    this.#chunkBytes = options.chunkBytes ?? DEFAULT_CHUNK_BYTES;
+    this.#parallel = options.parallelChunks ?? DEFAULT_PARALLEL;
+  }
+
+  /** Uploads the inputs and submits the inference. @returns the job's id */
+  async submit(
+    request: InferenceRequest,
+    options: CallOptions & { readonly onProgress?: ((progress: TransferProgress) => void) | undefined } = {},
+  ): Promise<string> {
+    const { sessionId, inputs, files = {}, outputs = [] } = request;
+    const uploadId = inputs.length === 0 ? "" : await this.#upload(inputs, options);
+    const uploaded = inputs.map(({ name, dtype, shape }) => ({
+      name,
+      elementType: elementTypeOfDType(dtype),
+      shape: shape.map(BigInt),
+    }));
+    const named = Object.entries(files).map(([name, { path, variable = "" }]) => ({
+      name,
+      source: { case: "file" as const, value: { path, variable } },
+    }));
+    const { jobId } = await this.#rpc.submitInference(
+      { sessionId, uploadId, inputs: [...uploaded, ...named], outputs: [...outputs] },
+      call(options),
+    );
+    return jobId;
+  }
+
+  async #upload(
+    inputs: readonly InputArray[],
+    options: CallOptions & { readonly onProgress?: ((progress: TransferProgress) => void) | undefined },
+  ): Promise<string> {
+    const { uploadId, maxMessageBytes } = await this.#rpc.startInputUpload({}, call(options));
+    const step = this.#budget(maxMessageBytes);
+    const totalBytes = inputs.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
+    let doneBytes = 0;
+    await inParallel(chunksOf(inputs, step), this.#parallel, async ({ input, offset, total, data }) => {
+      const chunk = { uploadId, input, byteOffset: BigInt(offset), totalBytes: BigInt(total), data };
+      await this.#rpc.sendInputChunk(chunk, call(options));
+      doneBytes += data.byteLength;
+      options.onProgress?.({ doneBytes, totalBytes });
+    });
+    return uploadId;
+  }
+
+  /** Bytes of array data that fit one message: a tenth is left for the rest of it. Whole elements of every type. */
+  #budget(maxMessageBytes: bigint): number {
+    const server = Number(maxMessageBytes);
+    const budget = server > 0 ? Math.min(this.#chunkBytes, Math.floor((server * 9) / 10)) : this.#chunkBytes;
+    return Math.max(8, budget - (budget % 8));
+  }
+
+  /** All outputs of a completed job. */
+  async outputs(jobId: string, options: CallOptions = {}): Promise<InferenceOutputs> {
+    const { downloadId, result, maxMessageBytes } = await this.#rpc.startOutputDownload({ jobId }, call(options));
+    const step = this.#budget(maxMessageBytes);
+    const arrays = (result?.arrays ?? []).map(({ name, elementType, shape, bytes, mediaType, caption }) => ({
+      name,
+      dtype: dtypeOfElementType(elementType) ?? "uint8",
+      shape: shape.map(Number),
+      bytes: new Uint8Array(Number(bytes)),
+      mediaType,
+      caption,
+    }));
+    await inParallel(slicesOf(arrays, step), this.#parallel, async ({ array, offset, length }) => {
+      for (let at = offset; at < offset + length; ) {
+        const maxBytes = BigInt(offset + length - at);
+        const { data } = await this.#rpc.getOutputChunk(
+          { downloadId, output: array.name, byteOffset: BigInt(at), maxBytes },
+          call(options),
+        );
+        if (data.byteLength === 0 || data.byteLength > maxBytes) {
+          throw new Error(`the server sent ${data.byteLength} bytes of output ${array.name}, asked for ${maxBytes}`);
+        }
+        array.bytes.set(data, at);
+        at += data.byteLength;
+      }
+    });
+    await this.#rpc.finishOutputDownload({ downloadId }, call(options)).catch(() => undefined);
+    return { arrays, numbers: result?.numbers ?? {}, values: result?.values ?? {} };
+  }
+}
+
+function* chunksOf(inputs: readonly InputArray[], step: number) {
+  for (const { name, bytes } of inputs) {
+    for (let offset = 0; offset < bytes.byteLength; offset += step) {
+      yield { input: name, offset, total: bytes.byteLength, data: bytes.subarray(offset, offset + step) };
+    }
+  }
+}
+
+function* slicesOf(arrays: readonly InferenceOutput[], step: number) {
+  for (const array of arrays) {
+    for (let offset = 0; offset < array.bytes.byteLength; offset += step) {
+      yield { array, offset, length: Math.min(step, array.bytes.byteLength - offset) };
+    }
+  }
+}
