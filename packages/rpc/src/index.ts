@@ -1,8 +1,8 @@
 // The public face of @sortie/rpc: the services, ready to be mounted.
 export { type NewModel, submitModel } from "./cuopt/submit-model.ts";
 export { BlobPipelineFiles } from "./cuvis/blob-files.ts";
-export type { CuvisContext } from "./cuvis/context.ts";
-export { invalid, notFound } from "./cuvis/errors.ts";
+export type { CuvisContext, SharedMemory } from "./cuvis/context.ts";
+export { CuvisError, invalid, notFound, toCuvisError } from "./cuvis/errors.ts";
 export type { PipelineFiles } from "./cuvis/files.ts";
 export { createInference, type Infer } from "./cuvis/inference.ts";
 export type { CuvisOptions } from "./cuvis/service.ts";

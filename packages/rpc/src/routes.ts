@@ -5,6 +5,7 @@ import { type Caller, type Context, DomainError, WEBHOOK_HEADER } from "@sortie/
 import {
   CuOptRemoteService,
   IncumbentResponseSchema,
+  InferenceService,
   JobService,
   ResultResponseSchema,
   rawFields,
@@ -17,6 +18,7 @@ import {
 import { type Call, type CuOptHandlers, createCuOptHandlers } from "./cuopt/handlers.ts";
 import { type CuvisOptions, mountCuvis } from "./cuvis/service.ts";
 import { toClientError } from "./errors.ts";
+import { createInferenceHandlers } from "./sortie/inference-service.ts";
 import { createJobHandlers } from "./sortie/job-service.ts";
 import { createTransferHandlers } from "./sortie/transfer-service.ts";
 
@@ -48,6 +50,12 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
   const cuopt = createCuOptHandlers(context, options);
   const jobs = createJobHandlers(context);
   const transfers = createTransferHandlers(context, options, cuopt);
+  const inference =
+    options.cuvis &&
+    createInferenceHandlers(options.cuvis.context, {
+      maxMessageBytes: options.maxMessageBytes,
+      usesGpu: options.cuvis.usesGpu,
+    });
 
   const callFrom = async (handler: HandlerContext): Promise<Call> => {
     const key = handler.requestHeader.get(IDEMPOTENCY_HEADER) || undefined;
@@ -113,6 +121,16 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
     getResultLinks: unary(transfers.getResultLinks),
   };
 
+  const inferenceRoutes = inference && {
+    startInputUpload: unary(inference.startInputUpload),
+    sendInputChunk: unary(inference.sendInputChunk),
+    getInputState: unary(inference.getInputState),
+    submitInference: unary(inference.submitInference),
+    startOutputDownload: unary(inference.startOutputDownload),
+    getOutputChunk: unary(inference.getOutputChunk),
+    finishOutputDownload: unary(inference.finishOutputDownload),
+  };
+
   return {
     binary(router) {
       router.service(rawCuOptService, {
@@ -129,6 +147,7 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
       } as never);
       router.service(JobService, jobRoutes);
       router.service(TransferService, transferRoutes);
+      if (inferenceRoutes) router.service(InferenceService, inferenceRoutes);
       mountPipelines?.(router, false);
     },
     json(router) {
@@ -150,6 +169,7 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
       });
       router.service(JobService, jobRoutes);
       router.service(TransferService, transferRoutes);
+      if (inferenceRoutes) router.service(InferenceService, inferenceRoutes);
       mountPipelines?.(router, true);
     },
   };

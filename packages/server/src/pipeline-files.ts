@@ -1,5 +1,5 @@
 // The files that clients of the pipeline service name, on this machine: folders below the allowed roots, links followed.
-import { mkdir, readdir, readFile, realpath, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { invalid, notFound, type PipelineFiles } from "@sortie/rpc";
 
@@ -62,7 +62,13 @@ export class LocalPipelineFiles implements PipelineFiles {
     // Written aside and renamed: a reader sees the old file or the new one.
     const aside = join(dirname(target), `.${basename(target)}.${process.pid}.${crypto.randomUUID()}`);
     await writeFile(aside, bytes);
-    await rename(aside, target);
+    try {
+      await rename(aside, target);
+    } catch (error) {
+      await rm(aside, { force: true });
+      if ((await stat(target).catch(() => undefined))?.isDirectory()) throw invalid(`${path} is a folder`);
+      throw error;
+    }
   }
 
   async list(folder: string): Promise<readonly string[] | undefined> {

@@ -1,7 +1,7 @@
 // The settings: which source wins, what is refused, and that all faults come at once.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSettings, SETTING_KEYS, SETTINGS, SettingsError, variableOf } from "./settings.ts";
 
@@ -51,6 +51,49 @@ describe("settings", () => {
     expect(readSettings(["--webhook-allow-private"], {}).warnings).toEqual([
       expect.stringMatching(/^--webhook-allow-private: .* its own network$/),
     ]);
+  });
+
+  it("take the variables of CUVIS.AI's servers, which are weaker than our own", () => {
+    const environment = {
+      GRPC_PORT: "50051",
+      GRPC_MAX_MSG_SIZE: String(500 * 1024 * 1024),
+      CUVIS_CONFIGS_DIR: "/srv/configs",
+      LOG_LEVEL: "WARNING",
+    };
+    expect(readSettings([], environment)).toMatchObject({
+      port: 50051,
+      pipelineMaxMessageMb: 500,
+      configsDirectory: "/srv/configs",
+      logLevel: "warn",
+    });
+    const stronger = readSettings(["--port", "1", "--configs-dir", "mine"], {
+      ...environment,
+      SORTIE_LOG_LEVEL: "error",
+    });
+    expect(stronger).toMatchObject({ port: 1, configsDirectory: "mine", logLevel: "error" });
+    expect(readSettings([], {})).toMatchObject({
+      configsDirectory: "configs",
+      pipelineMaxMessageMb: 300,
+      sessionIdleSeconds: 3600,
+      strictPlugins: false,
+      olderNodeForm: false,
+      sharedMemory: false,
+    });
+    expect(readSettings(["--pipeline-roots", ["/a", "/b"].join(delimiter)], {}).pipelineRoots).toEqual(["/a", "/b"]);
+  });
+
+  it("ask for certificates where GRPC_USE_TLS asks for TLS", () => {
+    expect(faultsOf([], { GRPC_USE_TLS: "true" })).toEqual([
+      expect.stringContaining("--tls-cert"),
+      expect.stringContaining("--tls-key"),
+    ]);
+    const missing = { GRPC_USE_TLS: "true", GRPC_TLS_CERT_PATH: "/none.pem", GRPC_TLS_KEY_PATH: "/none.pem" };
+    expect(faultsOf([], missing).join()).toMatch(/none\.pem.*cannot be read/);
+  });
+
+  it.runIf(process.platform === "linux")("share memory with this machine alone", () => {
+    expect(readSettings(["--shared-memory"], {}).sharedMemory).toBe(true);
+    expect(faultsOf(["--shared-memory", "--host", "0.0.0.0"])).toEqual([expect.stringMatching(/loopback --host/)]);
   });
 
   it("come from flags before variables before the file before a container's variables", () => {

@@ -330,7 +330,10 @@ export const SETTINGS = {
     argument: "DIRS",
     allowed: `paths of folders, separated by "${delimiter}"`,
     text: "Further folders below which clients of the pipeline service may name files: configurations, weights, data, and what they save. Nothing outside of these and the configurations root is read or written for them.",
-    schema: z.string().transform((text) => text.split(delimiter).filter((path) => path !== "")),
+    schema: z.union([
+      z.array(z.string().min(1)),
+      z.string().transform((text) => text.split(delimiter).filter((path) => path !== "")),
+    ]),
     default: () => ["data", "outputs"],
     defaultText: "`data` and `outputs` in the working directory",
   }),
@@ -341,6 +344,10 @@ export const SETTINGS = {
   olderNodeForm: toggle(
     "older-node-form",
     "Answer ListAvailableNodes in the form of CUVIS.AI 0.3, the one message that later releases encode differently.",
+  ),
+  sharedMemory: toggle(
+    "shared-memory",
+    "Read tensors that clients on this machine put into POSIX shared memory (/dev/shm), as CUVIS.AI does. Needs Linux and a loopback --host: whoever may call can then read any object there by its name.",
   ),
   pipelineMaxMessageMb: integer(
     "pipeline-max-message-mb",
@@ -632,6 +639,13 @@ function checkTogether(values: Values, faults: string[]): void {
   }
   if (values.tlsTenant === "cn" && !(values.tls && values.tlsRoot !== undefined)) {
     faults.push("--tls-tenant cn needs --tls and --tls-root (SORTIE_TLS_ROOT), by which clients are verified");
+  }
+  if (values.sharedMemory && process.platform !== "linux") {
+    faults.push("--shared-memory needs Linux, which shows shared memory in /dev/shm");
+  } else if (values.sharedMemory && !isLoopback(values.host)) {
+    faults.push(
+      `--shared-memory needs a loopback --host, which ${values.host} is not: only this machine shares memory`,
+    );
   }
   for (const key of ["tlsCert", "tlsKey", "tlsRoot"] as const) {
     const path = values[key];

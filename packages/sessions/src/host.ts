@@ -3,6 +3,7 @@
 import type { CallOptions, WorkerContext } from "@sortie/core";
 import { type NodeFiles, Pipeline } from "@sortie/pipeline";
 import { LRUCache } from "lru-cache";
+import { catalogueWith } from "./onnx-classes.ts";
 import type { LoadedPipeline } from "./state.ts";
 import { checkpointOf, loadWeights } from "./weights.ts";
 
@@ -44,28 +45,37 @@ export class PipelineHost {
 
   /** The pipeline as the session has it, ready to run. It may be used in the session's turn only, and not be changed. */
   async ready(ports: Pick<WorkerContext, "blobs">, loaded: LoadedPipeline, options?: CallOptions): Promise<Pipeline> {
-    const kept = this.#kept.get(loaded.generation);
+    const { generation } = loaded;
+    const kept = this.#kept.get(generation);
     if (kept) return kept;
     const pipeline = await this.build(ports, loaded, options);
-    this.#kept.set(loaded.generation, pipeline);
+    // Another call may have built it meanwhile; all use one, since nodes remember things from run to run.
+    const other = this.#kept.get(generation);
+    if (other) return other;
+    this.#kept.set(generation, pipeline);
     return pipeline;
   }
 
   /** A pipeline of one's own, to be changed. @throws PipelineError */
   async build(
     ports: Pick<WorkerContext, "blobs">,
-    loaded: Pick<LoadedPipeline, "config" | "weights" | "fitted">,
+    loaded: Pick<LoadedPipeline, "config" | "weights" | "fitted" | "models">,
     options?: CallOptions,
   ): Promise<Pipeline> {
-    const pipeline = new Pipeline(
-      loaded.config as unknown as ConstructorParameters<typeof Pipeline>[0],
-      this.#files === undefined ? {} : { files: this.#files },
-    );
+    const pipeline = new Pipeline(loaded.config as unknown as ConstructorParameters<typeof Pipeline>[0], {
+      ...(this.#files === undefined ? {} : { files: this.#files }),
+      ...(loaded.models?.length ? { catalogue: await catalogueWith(ports, loaded.models, options) } : {}),
+    });
     if (loaded.weights) loadWeights(pipeline, await checkpointOf(ports, loaded.weights, options), false);
     // A weights file does not say which nodes were fitted: every node has its entry.
     const fitted = new Set(loaded.fitted);
     for (const node of pipeline.nodes) node.fitted = fitted.has(node.name);
     return pipeline;
+  }
+
+  /** Lets go of a pipeline that nobody asks for any more: its nodes finish their files. */
+  forget(loaded: Pick<LoadedPipeline, "generation"> | undefined): void {
+    if (loaded) this.#kept.delete(loaded.generation);
   }
 
   /** Lets go of every pipeline. */

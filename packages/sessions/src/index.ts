@@ -14,6 +14,7 @@ export {
   editSession,
   type Json,
   type LoadedPipeline,
+  type OnnxClass,
   openSession,
   type Profiling,
   type SessionState,

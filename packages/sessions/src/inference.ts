@@ -1,7 +1,8 @@
 // What an inference job is asked to do, and the pipeline as it was at submission: a copy that belongs to the job, so that
 // what happens to its session changes nothing.
 import type { BlobRef, CallOptions, Job, WorkerContext } from "@sortie/core";
-import type { LoadedPipeline } from "./state.ts";
+import { copyClasses } from "./onnx-classes.ts";
+import type { LoadedPipeline, OnnxClass } from "./state.ts";
 
 type Ports = Pick<WorkerContext, "blobs" | "ids">;
 
@@ -13,6 +14,7 @@ export interface PipelineSnapshot {
   readonly pipeline: BlobRef;
   /** A weights file; absent while every node is as it was built. */
   readonly weights?: BlobRef | undefined;
+  readonly models?: readonly OnnxClass[] | undefined;
 }
 
 export type InferenceInput =
@@ -48,22 +50,24 @@ export async function takeSnapshot(
   }
   const text = new TextEncoder().encode(JSON.stringify({ config, fitted }));
   const pipeline = await ports.blobs.put(`${at}.json`, [text], options);
-  return { generation, pipeline, ...(weights && { weights }) };
+  const models = loaded.models && (await copyClasses(ports, loaded.models, `${at}-`, options));
+  return { generation, pipeline, ...(weights && { weights }), ...(models && { models }) };
 }
 
 /** Removes a snapshot that no job came of. */
 export async function dropSnapshot({ blobs }: Pick<Ports, "blobs">, snapshot: PipelineSnapshot): Promise<void> {
   await blobs.delete(snapshot.pipeline.key);
   if (snapshot.weights) await blobs.delete(snapshot.weights.key);
+  for (const { model } of snapshot.models ?? []) await blobs.delete(model.key);
 }
 
 export async function readSnapshot(
   { blobs }: Pick<Ports, "blobs">,
-  { pipeline, weights, generation }: PipelineSnapshot,
+  { pipeline, weights, models, generation }: PipelineSnapshot,
   options?: CallOptions,
 ): Promise<LoadedPipeline> {
   const bytes = new Uint8Array(pipeline.bytes);
   await blobs.readInto(pipeline, 0, bytes, options);
   const { config, fitted } = JSON.parse(new TextDecoder().decode(bytes)) as Pick<LoadedPipeline, "config" | "fitted">;
-  return { config, fitted, generation, ...(weights && { weights }) };
+  return { config, fitted, generation, ...(weights && { weights }), ...(models && { models }) };
 }

@@ -18,10 +18,22 @@ export interface LoadedPipeline {
   readonly config: Json;
   /** A weights file of all nodes; absent while every node is as it was built. */
   readonly weights?: BlobRef | undefined;
+  /** The classes that it uses beside the built-in ones. */
+  readonly models?: readonly OnnxClass[] | undefined;
   /** Full names of the nodes that count as fitted. */
   readonly fitted: readonly string[];
   /** Changes with every change of configuration or weights: caches are keyed by it. */
   readonly generation: string;
+}
+
+/** A node class that a plugin brings as an ONNX model. */
+export interface OnnxClass {
+  readonly className: string;
+  readonly summary: string;
+  readonly model: BlobRef;
+  /** Ports as packages/pipeline declares them. */
+  readonly inputs: readonly Json[];
+  readonly outputs: readonly Json[];
 }
 
 export interface Profiling {

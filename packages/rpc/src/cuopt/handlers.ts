@@ -27,12 +27,14 @@ import {
   startUpload,
   submitJob,
   touchUpload,
+  unknownUpload,
   type Value,
   waitForJob,
 } from "@sortie/core";
 import {
   type ArrayChunk,
   type ChunkedResultHeader,
+  ChunkedResultHeaderSchema,
   chunkedResultHeader,
   decodeStartChunkedUploadRequest,
   decodeSubmitJobRequest,
@@ -89,7 +91,7 @@ const LAST_WORDS_MS = 2_000;
 const ENVELOPE_BYTES = 4096;
 
 /** Ids, counts and tags around one slice of a result; a client reckons with a tenth of the message. */
-const CHUNK_ENVELOPE_BYTES = 128;
+export const CHUNK_ENVELOPE_BYTES = 128;
 
 /** What an upload's row keeps of its header. */
 interface KeptHeader {
@@ -162,6 +164,8 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
         request.uploadId,
         (upload, arrays) => {
           const header = upload.header as unknown as KeptHeader;
+          // The upload of an inference.
+          if (header.kind !== "lp" && header.kind !== "mip") throw unknownUpload();
           const bytes = header.settings === null ? undefined : Buffer.from(header.settings, "base64");
           const idempotency =
             call.idempotencyKey === undefined
@@ -200,6 +204,7 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
       if (job.state !== "completed" || !job.result) {
         throw new DomainError("result-not-ready", `Result not ready: the job is ${job.state}`);
       }
+      requireSolution(job);
       if (job.result.bytes > options.maxMessageBytes) throw tooBigForOneMessage(job, options);
       const response = encodeResultResponse(await loadResult(context, job, call));
       if (response.byteLength > options.maxMessageBytes) throw tooBigForOneMessage(job, options);
@@ -207,6 +212,7 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
     },
 
     async startChunkedDownload(request: { jobId: string }, call: Call) {
+      requireSolution(await requireJob(context, call.caller, request.jobId, call));
       const { id, job } = await startDownload(context, call.caller, request.jobId);
       return { downloadId: id, header: downloadHeader(job), maxMessageBytes };
     },
@@ -392,7 +398,7 @@ const OWN_BUFFER_BYTES = 1024 * 1024;
  * Lets go of the memory behind a large chunk that nobody will look at any more, rather than leave it to the collector,
  * which lets some hundred MiB of such chunks gather first. Only where the chunk is all that the buffer holds.
  */
-function giveBackMemory(data: Uint8Array): void {
+export function giveBackMemory(data: Uint8Array): void {
   const { buffer, byteLength } = data;
   if (!(buffer instanceof ArrayBuffer) || byteLength < OWN_BUFFER_BYTES) return;
   if (buffer.byteLength - byteLength < ENVELOPE_BYTES) buffer.transfer(0);
@@ -440,6 +446,16 @@ function tooBigForOneMessage(job: Job, options: CuOptOptions): DomainError {
 
 const messageOf = (job: Job): Uint8Array => Buffer.from(job.result?.message ?? "", "base64");
 
+const isSolve = (job: Job): boolean => job.kind === "lp" || job.kind === "mip";
+
+function requireSolution(job: Job): void {
+  if (isSolve(job)) return;
+  throw new DomainError(
+    "wrong-state",
+    `The job is of kind ${job.kind} and has no solution; outputs of inferences come from sortie.v1.InferenceService`,
+  );
+}
+
 const kindOf = (job: Job): "lp" | "mip" => (job.kind === "mip" ? "mip" : "lp");
 
 async function loadResult(context: Context, job: Job, call: Call): Promise<EncodedSolution> {
@@ -452,8 +468,9 @@ async function loadResult(context: Context, job: Job, call: Call): Promise<Encod
   return { kind: kindOf(job), message: messageOf(job), arrays: new Map(arrays) };
 }
 
-/** All scalars, and a descriptor for each array, which are all non-empty. */
+/** All scalars, and a descriptor for each array, which are all non-empty. Empty for a job that solves nothing. */
 export function downloadHeader(job: Job): ChunkedResultHeader {
+  if (!isSolve(job)) return create(ChunkedResultHeaderSchema);
   const header = chunkedResultHeader({ kind: kindOf(job), message: messageOf(job), arrays: new Map() });
   header.arrays = (job.result?.arrays ?? []).map(({ name, count, elementBytes }) =>
     create(ResultArrayDescriptorSchema, {

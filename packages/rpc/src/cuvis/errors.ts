@@ -10,6 +10,7 @@ import {
   type PipelineReason,
 } from "@sortie/pipeline";
 import { CODE_OF_REASON } from "../errors.ts";
+import { HiddenFault } from "../host/error-guard.ts";
 
 /** A fault whose code does not follow from a rule of core or of pipelines. */
 export class CuvisError extends Error {
@@ -58,7 +59,7 @@ const CODE_OF_CONFIG = {
 } as const satisfies Record<ConfigReason, Code>;
 
 /**
- * The error a client gets; anything unexpected is returned as it is, for the host to log and hide.
+ * The error a client gets; anything unexpected is for the host to log and hide, but for what failed.
  * @param prefix what a client is told first of a fault that is not its own, e.g. "Inference failed"
  */
 export function toCuvisError(error: unknown, prefix: string): unknown {
@@ -74,5 +75,6 @@ export function toCuvisError(error: unknown, prefix: string): unknown {
   }
   if (error instanceof DataError) return new ConnectError(error.message, Code.InvalidArgument);
   if (error instanceof FormatError) return new ConnectError(`${prefix}: ${error.message}`, Code.Internal);
-  return error;
+  if (error instanceof ConnectError) return error;
+  return new HiddenFault(prefix, error);
 }

@@ -21,7 +21,7 @@ export function createInference(context: CuvisContext, engine: Engine): Infer {
     host.inTurn(request.sessionId, async () => {
       const { state } = await openSession(context, call.caller, request.sessionId);
       if (!state.pipeline) throw noPipeline();
-      const batch = readBatch(request.inputs);
+      const batch = await readBatch(request.inputs, context.sharedMemory);
       const pipeline = await host.ready(context, state.pipeline, { signal: call.signal });
       const profiling = state.profiling?.enabled === true;
       pipeline.profiler.configure({ enabled: profiling, reset: true });

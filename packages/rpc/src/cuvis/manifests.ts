@@ -58,8 +58,14 @@ const manifestSchema = z
     if (repo === undefined && path === undefined) wrong("repo and tag, or path, must be given");
     if (repo !== undefined && !manifest.tag) wrong("tag must not be empty for a git plugin");
     if (repo === undefined && manifest.tag) wrong("tag is only allowed with repo");
-    if (path !== undefined && !path.startsWith("/")) wrong(`path '${path}' must be absolute`);
   });
+
+/** What clients of today send: their folders have absolute paths. */
+const absoluteManifestSchema = manifestSchema.superRefine(({ path }, context) => {
+  if (typeof path === "string" && !path.startsWith("/")) {
+    context.addIssue({ code: "custom", path: ["path"], message: `'${path}' must be absolute` });
+  }
+});
 
 export type PluginCapability = z.infer<typeof capabilitySchema>;
 export type StoredManifest = z.infer<typeof manifestSchema>;
@@ -79,9 +85,12 @@ export function readObject(bytes: Uint8Array, field: string): Record<string, unk
   return value as Record<string, unknown>;
 }
 
-/** The checked manifest, or why it is refused: the plugin's name and the reason. */
-export function checkManifest(value: Record<string, unknown>): StoredManifest | string {
-  const found = manifestSchema.safeParse(value);
+/**
+ * The checked manifest, or why it is refused: the plugin's name and the reason.
+ * @param older it may name a folder relative to the server, which is as good: what it holds is never imported here
+ */
+export function checkManifest(value: Record<string, unknown>, older = false): StoredManifest | string {
+  const found = (older ? manifestSchema : absoluteManifestSchema).safeParse(value);
   if (found.success) return found.data;
   const name = typeof value["name"] === "string" && value["name"] !== "" ? value["name"] : "<unnamed>";
   const reasons = found.error.issues.map(({ path, message }) =>
@@ -100,14 +109,9 @@ export function splitOlderManifest(
   }
   return Object.entries(plugins as Record<string, unknown>).map(([name, entry]) => {
     if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return { name, manifest: { name } };
-    const { provides, path, ...rest } = entry as Record<string, unknown>;
+    const { provides, ...rest } = entry as Record<string, unknown>;
     const classes = Array.isArray(provides) ? provides : [];
-    // Older manifests may name folders relative to the server; what they hold is never imported here.
-    const local = typeof path === "string" ? { path: path.startsWith("/") ? path : `/${path}` } : {};
-    return {
-      name,
-      manifest: { name, ...rest, ...local, capabilities: classes.map((class_name) => ({ class_name })) },
-    };
+    return { name, manifest: { name, ...rest, capabilities: classes.map((class_name) => ({ class_name })) } };
   });
 }
 

@@ -28,6 +28,8 @@ function check(type: ConfigType, value: unknown, what: string): Json {
     return toPlain(validated(type, fromPlain(value) ?? null, "auto")) as Json;
   } catch (error) {
     if (error instanceof ConfigValidationError) throw invalid(`${what}: ${error.message}`);
+    // What is nested too deeply.
+    if (error instanceof RangeError) throw invalid(`${what}: ${error.message}`);
     throw error;
   }
 }

@@ -4,15 +4,16 @@ import type { Caller } from "@sortie/core";
 import {
   dotOfPipeline,
   dotOfPreview,
-  FILES_MODULE,
   mermaidOfPipeline,
   type OpenPort,
   type PictureConnection,
   type PicturePipeline,
   type Pipeline,
-  type PortSpec,
+  parseYaml,
+  pictureOf,
   pngOfSvg,
   svgOfDot,
+  toPlain,
 } from "@sortie/pipeline";
 import {
   editSession,
@@ -20,19 +21,22 @@ import {
   type Json,
   type LoadedPipeline,
   loadWeights,
+  type OnnxClass,
   openSession,
   readWeights,
   type SessionState,
   storeWeights,
 } from "@sortie/sessions";
 import type { cuvis } from "@sortie/wire";
-import { parse, stringify } from "yaml";
+import { stringify } from "yaml";
 import type { Call } from "../cuopt/handlers.ts";
 import type { CuvisContext } from "./context.ts";
+import { checkDataModule } from "./data-modules.ts";
 import { wireDType } from "./dtypes.ts";
 import { invalid, noPipeline, notFound } from "./errors.ts";
 import { readObject } from "./manifests.ts";
 import { checkPipeline, type PipelineModel } from "./models.ts";
+import { readOnnxClasses } from "./onnx-classes.ts";
 import { checkPlugins } from "./plugin-rules.ts";
 
 /** Said in files that are saved without a version of their own. */
@@ -58,8 +62,9 @@ export function createPipelineHandlers(context: CuvisContext) {
       const { version: _version, ...content } = value;
       const config = checkPipeline(content);
       if (!state.started) checkPlugins(config, state, context.strictPlugins);
-      if (!state.started && request.dataModule !== "") checkDataModule(request.dataModule, state);
-      await setPipeline(context, call.caller, sessionId, config);
+      if (!state.started && request.dataModule !== "") checkDataModule(request.dataModule, state, false);
+      const models = await readOnnxClasses(context, call, sessionId, config, state);
+      await setPipeline(context, call.caller, sessionId, config, models);
       return { success: true, metadata: metadataOf(config) };
     },
 
@@ -74,10 +79,11 @@ export function createPipelineHandlers(context: CuvisContext) {
           return {
             state: { ...state, pipeline: await storeWeights(context, id, state.pipeline, pipeline) },
             obsolete: state.pipeline.weights ? [state.pipeline.weights.key] : [],
-            value: resolvedPath,
+            value: { resolvedPath, before: state.pipeline },
           };
         });
-        return { success: true, resolvedPath: value };
+        host.forget(value.before);
+        return { success: true, resolvedPath: value.resolvedPath };
       }),
 
     async savePipeline(request: cuvis.SavePipelineRequest, call: Call) {
@@ -127,32 +133,26 @@ export async function setPipeline(
   caller: Caller,
   sessionId: string,
   config: PipelineModel,
+  models: readonly OnnxClass[] = [],
 ): Promise<void> {
   const loaded: LoadedPipeline = {
     config: config as unknown as Json,
+    ...(models.length > 0 ? { models } : {}),
     fitted: [],
     generation: context.ids.random(),
   };
   // Built before it is kept, so that a pipeline that cannot be built leaves the session as it was.
   await context.host.inTurn(sessionId, async () => {
     await context.host.ready(context, loaded);
-    await editSession(context, caller, sessionId, ({ state }) => ({
+    const { value: before } = await editSession(context, caller, sessionId, ({ state }) => ({
       state: { ...state, pipeline: loaded, started: true, profiling: undefined },
-      obsolete: state.pipeline?.weights ? [state.pipeline.weights.key] : [],
-      value: undefined,
+      obsolete: [state.pipeline?.weights, ...(state.pipeline?.models ?? []).map(({ model }) => model)].flatMap(
+        (blob) => (blob ? [blob.key] : []),
+      ),
+      value: state.pipeline,
     }));
+    context.host.forget(before);
   });
-}
-
-function checkDataModule(name: string, state: SessionState): void {
-  if (name === FILES_MODULE) return;
-  const modules = state.plugins.flatMap((plugin) =>
-    ((plugin["capabilities"] ?? []) as readonly Json[]).map((capability) => capability["data_module_name"]),
-  );
-  if (!modules.includes(name)) {
-    const known = [FILES_MODULE, ...modules.filter((module) => typeof module === "string")];
-    throw invalid(`Data module '${name}' is not provided by any registered plugin; available: ${known.join(", ")}`);
-  }
 }
 
 async function weightsSource(
@@ -251,23 +251,6 @@ function specOf({ port, required }: OpenPort, name: string): MessageInitShape<ty
   };
 }
 
-function pictureOf(pipeline: Pipeline): PicturePipeline {
-  const ports = (specs: readonly PortSpec[]) => specs.map(({ name, type }) => ({ name, dtype: type }));
-  return {
-    name: pipeline.name,
-    nodes: pipeline.nodes.map(({ name, type }) => ({
-      name,
-      className: type.className,
-      inputs: ports(type.inputs),
-      outputs: ports(type.outputs),
-    })),
-    connections: pipeline.connections.map(({ from, output, to, input }) => ({
-      from: { node: from.name, port: output },
-      to: { node: to.name, port: input },
-    })),
-  };
-}
-
 const FORMATS = ["png", "svg", "dot", "graphviz", "mermaid"];
 
 async function draw(picture: PicturePipeline, format: string) {
@@ -288,7 +271,7 @@ async function render(dot: string, format: string): Promise<Uint8Array> {
 async function preview(content: string, asked: string) {
   const size = new TextEncoder().encode(content).byteLength;
   if (size > LONGEST_PREVIEW) throw invalid(`config_content has ${size} bytes; at most ${LONGEST_PREVIEW} are drawn`);
-  const value: unknown = parse(content, { version: "1.1" });
+  const value: unknown = toPlain(parseYaml(content, "config_content"));
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw invalid("config_content must be a mapping: a pipeline with nodes and connections");
   }

@@ -2,7 +2,7 @@
 import { catalogue } from "@sortie/pipeline";
 import type { SessionState } from "@sortie/sessions";
 import { invalid, precondition } from "./errors.ts";
-import { manifestsOf, type StoredManifest } from "./manifests.ts";
+import { manifestsOf, type PluginCapability, type StoredManifest } from "./manifests.ts";
 import type { PipelineModel } from "./models.ts";
 
 /**
@@ -30,12 +30,25 @@ export function checkPlugins(config: PipelineModel, state: SessionState, strict:
   const wanted = strict ? config.nodes.map((node) => node.class_name) : foreign;
   const unlisted = [...new Set(wanted)].filter((name) => !provided.has(name));
   if (unlisted.length > 0) throw invalid(`No named plugin provides these classes: ${unlisted.join(", ")}`);
-  if (foreign.length > 0) {
+  const python = foreign.filter((name) => !onnxCapability(name, state));
+  if (python.length > 0) {
     throw precondition(
-      `Classes that only Python code of a plugin has: ${foreign.join(", ")}. Plugins are catalogued here and their code is ` +
+      `Classes that only Python code of a plugin has: ${python.join(", ")}. Plugins are catalogued here and their code is ` +
         "never run; give the class as an ONNX model (source: onnx in the manifest), or use a node of this server",
     );
   }
+}
+
+/** What a registered plugin says of a class that it brings as an ONNX model, and where the plugin lies. */
+export function onnxCapability(
+  className: string,
+  state: SessionState,
+): { readonly capability: PluginCapability; readonly folder: string | undefined } | undefined {
+  for (const { capabilities, path } of manifestsOf(state)) {
+    const capability = capabilities.find((each) => each.class_name === className && each.source === "onnx");
+    if (capability) return { capability, folder: path ?? undefined };
+  }
+  return undefined;
 }
 
 const nameOf = ({ name }: StoredManifest): string => name;

@@ -49,7 +49,7 @@ export function createPluginHandlers(context: CuvisContext) {
       const good: StoredManifest[] = [];
       const failedPlugins: Record<string, string> = {};
       for (const { name, manifest } of splitOlderManifest(value)) {
-        const checked = checkManifest(manifest);
+        const checked = checkManifest(manifest, true);
         if (typeof checked === "string") failedPlugins[name] = checked;
         else good.push(checked);
       }

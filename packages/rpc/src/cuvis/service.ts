@@ -21,6 +21,8 @@ export interface CuvisOptions {
   readonly olderNodeForm: boolean;
   /** Largest message of this service, either way. */
   readonly maxMessageBytes: number;
+  /** Workers with a GPU have an execution provider for it. */
+  readonly usesGpu?: boolean | undefined;
 }
 
 type CallFrom = (handler: HandlerContext) => Promise<Call>;

@@ -1,8 +1,8 @@
 // CreateSession, SetSessionSearchPaths, CloseSession.
 
-import { closeSession, createSession } from "@sortie/core";
+import { cancelJob, closeSession, createSession } from "@sortie/core";
 import { INITIAL_SEARCH_PATHS, updateSearchPaths } from "@sortie/pipeline";
-import { editSession, type SessionState, toJson } from "@sortie/sessions";
+import { editSession, openSession, type SessionState, toJson } from "@sortie/sessions";
 import type { cuvis } from "@sortie/wire";
 import type { Call } from "../cuopt/handlers.ts";
 import { configFiles } from "./configs.ts";
@@ -27,7 +27,12 @@ export function createSessionHandlers(context: CuvisContext) {
     },
 
     async closeSession(request: cuvis.CloseSessionRequest, call: Call) {
-      await closeSession(context, call.caller, request.sessionId);
+      const { sessionId } = request;
+      const { state } = await openSession(context, call.caller, sessionId);
+      await closeSession(context, call.caller, sessionId);
+      context.host.forget(state.pipeline);
+      // Nobody will ask for what it would make. It may have ended long ago.
+      if (state.trainingJob !== undefined) await cancelJob(context, call.caller, state.trainingJob);
       return { success: true };
     },
   };

@@ -9,8 +9,9 @@ import {
   view,
 } from "@sortie/pipeline";
 import { cuvis } from "@sortie/wire";
+import type { SharedMemory } from "./context.ts";
 import { nameOfDType, wireDType } from "./dtypes.ts";
-import { invalid } from "./errors.ts";
+import { invalid, notFound } from "./errors.ts";
 
 const { TensorSchema } = cuvis;
 type WireTensor = MessageInitShape<typeof TensorSchema>;
@@ -18,16 +19,46 @@ type WireTensor = MessageInitShape<typeof TensorSchema>;
 /**
  * The tensor that a client sent. An empty shape leaves the data one-dimensional. Half floats are widened.
  * @param field its name on the wire, for messages
- * @throws CuvisError INVALID_ARGUMENT
+ * @throws CuvisError INVALID_ARGUMENT; NOT_FOUND for shared memory that is not there
  */
-export function readTensor(tensor: cuvis.Tensor, field: string): PipelineTensor {
+export async function readTensor(tensor: cuvis.Tensor, field: string, memory?: SharedMemory): Promise<PipelineTensor> {
   const name = nameOfDType(tensor.dtype);
   if (name === undefined) throw invalid(`${field}: dtype ${tensor.dtype} is not one of the wire's element types`);
-  if (tensor.payload.case === "shmRef") {
-    throw invalid(`${field}: shared memory is not read here; send the bytes in raw_data`);
-  }
-  const bytes = tensor.payload.value ?? new Uint8Array();
   const size = name === "float16" ? 2 : bytesPerElement(name as PipelineDType);
+  const { payload } = tensor;
+  if (payload.case !== "shmRef") return tensorOf(tensor, name, size, payload.value ?? new Uint8Array(), field);
+  const ref = checkedRef(payload.value, tensor.shape, size, field);
+  if (!memory) {
+    throw invalid(`${field}: shared memory is not read here (--shared-memory); send the bytes in raw_data`);
+  }
+  const bytes = ref.bytes === 0 ? new Uint8Array() : await memory.read(ref.name, ref.offset, ref.bytes);
+  if (bytes === undefined) throw notFound(`${field}: shared memory '${ref.name}' not found`);
+  return tensorOf(tensor, name, size, bytes, field);
+}
+
+/** Where a tensor lies in shared memory, once its size and its name are known to be sound. */
+function checkedRef(
+  { name, byteOffset, byteSize }: cuvis.ShmRef,
+  shape: readonly bigint[],
+  size: number,
+  field: string,
+): { readonly name: string; readonly offset: number; readonly bytes: number } {
+  const object = name.startsWith("/") ? name.slice(1) : name;
+  if (object === "" || object === "." || object.includes("..") || /[/\\\0]/.test(object)) {
+    throw invalid(`${field}: shm_ref.name '${name}' must be one segment without separators and '..'`);
+  }
+  const [offset, bytes] = [Number(byteOffset), Number(byteSize)];
+  if (offset % size !== 0 || bytes % size !== 0) {
+    throw invalid(`${field}: shm_ref has offset ${offset} and size ${bytes}; elements have ${size} bytes`);
+  }
+  const wanted = shape.reduce((product, each) => product * Number(each), size);
+  if (shape.length > 0 && wanted !== bytes) {
+    throw invalid(`${field}: shm_ref has ${bytes} bytes; shape [${shape.join(", ")}] needs ${wanted}`);
+  }
+  return { name: object, offset, bytes };
+}
+
+function tensorOf(tensor: cuvis.Tensor, name: string, size: number, bytes: Uint8Array, field: string): PipelineTensor {
   const sizes = tensor.shape.map(Number);
   if (sizes.some((each) => !Number.isSafeInteger(each) || each < 0)) {
     throw invalid(`${field}: shape [${sizes.join(", ")}] has a size that is no count`);
@@ -49,7 +80,8 @@ export function readTensor(tensor: cuvis.Tensor, field: string): PipelineTensor 
 /** The bytes as elements: as they lie where that is possible, else copied. */
 function aligned(bytes: Uint8Array, dtype: PipelineDType, count: number): PipelineTensor["data"] {
   const fits = bytes.byteOffset % bytesPerElement(dtype) === 0 && bytes.buffer instanceof ArrayBuffer;
-  const own = fits ? bytes : bytes.slice();
+  // Not by slice(): of a Buffer that is a view.
+  const own = fits ? bytes : new Uint8Array(bytes);
   return view(dtype, own.buffer as ArrayBuffer, own.byteOffset, count);
 }
 
@@ -115,8 +147,11 @@ function listOfNumbers(values: readonly number[]): WireTensor {
   };
 }
 
-/** An input batch by the names of ports; `extra_inputs` win over the fields. @throws CuvisError INVALID_ARGUMENT */
-export function readBatch(batch: cuvis.InputBatch | undefined): Record<string, PipelineValue> {
+/** An input batch by the names of ports; `extra_inputs` win over the fields. @throws CuvisError */
+export async function readBatch(
+  batch: cuvis.InputBatch | undefined,
+  memory?: SharedMemory,
+): Promise<Record<string, PipelineValue>> {
   const inputs = batch ?? create(cuvis.InputBatchSchema);
   const values: Record<string, PipelineValue> = {};
   const fields = [
@@ -125,20 +160,20 @@ export function readBatch(batch: cuvis.InputBatch | undefined): Record<string, P
     ["mask", inputs.mask],
     ["rgb_image", inputs.rgbImage],
   ] as const;
-  for (const [name, tensor] of fields) if (tensor) values[name] = readTensor(tensor, `inputs.${name}`);
+  for (const [name, tensor] of fields) if (tensor) values[name] = await readTensor(tensor, `inputs.${name}`, memory);
   // These two count only when they hold something.
   for (const [name, tensor] of [
     ["frame_id", inputs.frameId],
     ["mesu_index", inputs.mesuIndex],
   ] as const) {
-    const read = tensor && readTensor(tensor, `inputs.${name}`);
+    const read = tensor && (await readTensor(tensor, `inputs.${name}`, memory));
     if (read && read.data.length > 0) values[name] = read;
   }
   if (inputs.bboxes) values["bboxes"] = inputs.bboxes.boxes.map(boxOf);
   if (inputs.points) values["points"] = inputs.points.points.map(pointOf);
   if (inputs.textPrompt !== "") values["text_prompt"] = inputs.textPrompt;
   for (const [name, tensor] of Object.entries(inputs.extraInputs)) {
-    values[name] = readTensor(tensor, `inputs.extra_inputs["${name}"]`);
+    values[name] = await readTensor(tensor, `inputs.extra_inputs["${name}"]`, memory);
   }
   return values;
 }

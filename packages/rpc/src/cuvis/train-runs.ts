@@ -1,5 +1,5 @@
 // SaveTrainRun and RestoreTrainRun: a train run as files, and a new session from such files.
-import { createSession } from "@sortie/core";
+import { closeSession, createSession } from "@sortie/core";
 import { parseYaml, resolveInterpolations, toPlain } from "@sortie/pipeline";
 import {
   editSession,
@@ -18,7 +18,7 @@ import type { Call } from "../cuopt/handlers.ts";
 import type { CuvisContext } from "./context.ts";
 import { invalid, noPipeline, notFound } from "./errors.ts";
 import type { PipelineFiles } from "./files.ts";
-import { checkPipeline, checkTrainRun, defaultTraining, type PipelineModel } from "./models.ts";
+import { checkData, checkPipeline, checkTrainRun, defaultTraining, type PipelineModel } from "./models.ts";
 import { pipelineFile, setPipeline, stemOf, withSuffix } from "./pipelines.ts";
 import { checkPlugins } from "./plugin-rules.ts";
 import { EMPTY_STATE } from "./sessions.ts";
@@ -55,7 +55,8 @@ export function createTrainRunHandlers(context: CuvisContext) {
       const trainRun = await readTrainRun(files, path);
       const config = await pipelineOf(files, path, trainRun["pipeline"]);
       const weights = await weightsOf(files, request.weightsPath);
-      checkPlugins(config, EMPTY_STATE, context.strictPlugins);
+      // A new session has no plugins, so being strict about them would refuse every train run.
+      checkPlugins(config, EMPTY_STATE, false);
 
       const { pipeline: _pipeline, ...rest } = trainRun;
       const state: SessionState = {
@@ -65,8 +66,13 @@ export function createTrainRunHandlers(context: CuvisContext) {
         training: (rest["training"] as Json | null) ?? defaultTraining(),
       };
       const { id } = await createSession(context, call.caller, toJson(state));
-      await setPipeline(context, call.caller, id, config);
-      if (weights) await applyWeights(context, call, id, weights, request.strict ?? true);
+      try {
+        await setPipeline(context, call.caller, id, config);
+        if (weights) await applyWeights(context, call, id, weights, request.strict ?? true);
+      } catch (error) {
+        await closeSession(context, call.caller, id);
+        throw error;
+      }
       return { sessionId: id, trainrun: { configBytes: bytesOf(JSON.stringify(trainRun)) } };
     },
   };
@@ -75,7 +81,7 @@ export function createTrainRunHandlers(context: CuvisContext) {
 /** The train run of a session that none was set in. */
 const madeUp = (state: SessionState, name: string): Json => ({
   name,
-  data: state.data ?? {},
+  data: state.data ?? checkData({}),
   training: state.training ?? defaultTraining(),
   loss_nodes: [],
   metric_nodes: [],

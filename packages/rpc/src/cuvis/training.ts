@@ -4,7 +4,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { DomainError, getJob, isFinished, type Job, type JobState, nextChange, submitJob } from "@sortie/core";
-import { FILES_MODULE } from "@sortie/pipeline";
 import {
   CALLERS_FAULT,
   editSession,
@@ -17,10 +16,13 @@ import { cuvis } from "@sortie/wire";
 import type { Call } from "../cuopt/handlers.ts";
 import { TRAINING_CAPABILITIES } from "./capabilities.ts";
 import type { CuvisContext } from "./context.ts";
+import { checkDataModule } from "./data-modules.ts";
 import { CuvisError, invalid, noPipeline, precondition } from "./errors.ts";
+import { checkGradient } from "./gradient-rules.ts";
 import { manifestsOf, readObject } from "./manifests.ts";
 import { checkData, checkPipeline, checkTraining, checkTrainRun, defaultTraining } from "./models.ts";
 import { setPipeline } from "./pipelines.ts";
+import { checkPlugins } from "./plugin-rules.ts";
 
 const { ExecutionStage, TrainerType, TrainStatus } = cuvis;
 type Progress = MessageInitShape<typeof cuvis.TrainResponseSchema>;
@@ -42,9 +44,9 @@ export function createTrainingHandlers(context: CuvisContext) {
       const value = readObject(request.config?.configBytes ?? new Uint8Array(), "config.config_bytes");
       const inline = typeof value["pipeline"] === "object" && value["pipeline"] !== null;
       if (inline) return buildFromTrainRun(context, call, request.sessionId, value);
+      const trainRun = checkTrainRun(value);
       await editSession(context, call.caller, request.sessionId, ({ state }) => {
         if (!state.pipeline) throw noPipeline();
-        const trainRun = checkTrainRun(value);
         if (trainRun["pipeline"] !== undefined && trainRun["pipeline"] !== null) {
           throw precondition(
             "config.pipeline must be absent: the session has a pipeline, which LoadPipeline has loaded",
@@ -58,10 +60,14 @@ export function createTrainingHandlers(context: CuvisContext) {
     async *train(request: cuvis.TrainRequest, call: Call): AsyncGenerator<Progress> {
       const { sessionId } = request;
       const { state } = await openSession(context, call.caller, sessionId);
-      if (!state.pipeline) throw noPipeline();
+      const loaded = state.pipeline;
+      if (!loaded) throw noPipeline();
       const data = dataOf(request, state);
-      checkDataModule(data, state);
+      checkDataModule(data["data_module"], state, true);
       if (request.trainerType === TrainerType.GRADIENT) {
+        await checkGradient(state, trainingOf(request, state), () =>
+          context.host.build(context, loaded, { signal: call.signal }),
+        );
         throw new CuvisError(
           Code.Unimplemented,
           "Gradient training is not available on this server yet; statistical training is (TRAINER_TYPE_STATISTICAL)",
@@ -70,9 +76,9 @@ export function createTrainingHandlers(context: CuvisContext) {
       if (request.trainerType !== TrainerType.STATISTICAL) {
         throw invalid(`trainer_type is ${request.trainerType}; it must be TRAINER_TYPE_STATISTICAL or _GRADIENT`);
       }
-      const training = request.training
-        ? checkTraining(readObject(request.training.configBytes, "training.config_bytes"))
-        : state.training;
+      const training = trainingOf(request, state);
+      // One after the other: the later one starts from what the earlier one has made.
+      if (state.trainingJob !== undefined) await ended(context, call, state.trainingJob);
       const jobId = await submitTraining(context, call, {
         sessionId,
         trainer: "statistical",
@@ -80,7 +86,8 @@ export function createTrainingHandlers(context: CuvisContext) {
         training: training ?? defaultTraining(),
       });
       yield progress(0, 0, TrainStatus.RUNNING, "Starting statistical training");
-      const job = await followed(context, call, jobId);
+      const job = await ended(context, call, jobId);
+      if (!job) throw new DomainError("job-unknown", "The training was deleted");
       if (job.state !== "completed") throw failureOf(job);
       yield progress(1, 1, TrainStatus.COMPLETE, "Statistical training complete");
     },
@@ -106,7 +113,11 @@ async function buildFromTrainRun(context: CuvisContext, call: Call, sessionId: s
   const { state } = await openSession(context, call.caller, sessionId);
   if (state.pipeline) throw precondition("config.pipeline must be absent: the session has a pipeline already");
   const trainRun = checkTrainRun(rest);
-  await setPipeline(context, call.caller, sessionId, checkPipeline(pipeline as Record<string, unknown>));
+  const config = checkPipeline(pipeline as Record<string, unknown>);
+  // Older pipelines name no plugins: every registered one may have their classes.
+  const plugins = config.plugins ?? manifestsOf(state).map(({ name }) => name);
+  checkPlugins({ ...config, plugins }, state, false);
+  await setPipeline(context, call.caller, sessionId, config);
   await editSession(context, call.caller, sessionId, ({ state: built }) => ({
     state: withTrainRun(built, trainRun),
     value: undefined,
@@ -131,20 +142,8 @@ function dataOf(request: cuvis.TrainRequest, state: SessionState): Json {
   return data;
 }
 
-function checkDataModule(data: Json, state: SessionState): void {
-  const name = data["data_module"];
-  if (name === FILES_MODULE) return;
-  const provided = manifestsOf(state).flatMap(({ capabilities }) =>
-    capabilities.flatMap(({ data_module_name }) => (data_module_name ? [data_module_name] : [])),
-  );
-  const known = [FILES_MODULE, ...provided].join(", ");
-  if (typeof name === "string" && provided.includes(name)) {
-    throw invalid(
-      `Data module '${name}' is Python code of a plugin, which is never run here; available: ${FILES_MODULE}`,
-    );
-  }
-  throw invalid(`Data module '${String(name)}' is unknown; available: ${known}`);
-}
+const trainingOf = (request: cuvis.TrainRequest, state: SessionState): Json | undefined =>
+  request.training ? checkTraining(readObject(request.training.configBytes, "training.config_bytes")) : state.training;
 
 async function submitTraining(context: CuvisContext, call: Call, task: TrainingTask): Promise<string> {
   const newJob = {
@@ -168,13 +167,12 @@ async function submitTraining(context: CuvisContext, call: Call, task: TrainingT
   return jobId;
 }
 
-/** The job once it has ended. The training goes on when the caller leaves. */
-async function followed(context: CuvisContext, call: Call, jobId: string): Promise<Job> {
+/** The job once it has ended, undefined if it is gone. The training goes on when the caller leaves. */
+async function ended(context: CuvisContext, call: Call, jobId: string): Promise<Job | undefined> {
   let job = await getJob(context, call.caller, jobId);
   while (job && !isFinished(job.state)) {
     job = await nextChange(context, call.caller, job, WAIT_MS, { signal: call.signal });
   }
-  if (!job) throw new DomainError("job-unknown", "The training was deleted");
   return job;
 }
 

@@ -7,6 +7,18 @@ export interface FaultLog {
   error(fields: object, message: string): void;
 }
 
+/** A fault inside of which a client may learn what failed, and nothing else. */
+export class HiddenFault extends Error {
+  override readonly name = "HiddenFault";
+  /** E.g. "Inference failed". */
+  readonly what: string;
+
+  constructor(what: string, cause: unknown) {
+    super(what, { cause });
+    this.what = what;
+  }
+}
+
 /**
  * Lets ConnectErrors pass. Any other fault reaches the client as INTERNAL with an id, and the log with the same id and all
  * there is to know. A stream ends with the reason of its signal as soon as that aborts, whatever its handler does.
@@ -32,8 +44,10 @@ export function errorGuard(logger: FaultLog): Interceptor {
 /** Logs an unexpected fault under an id, and gives what the client may learn of it. */
 export function internalError(logger: FaultLog, error: unknown, method: string): ConnectError {
   const id = randomUUID();
-  logger.error({ err: error, errorId: id, method }, "internal error");
-  return new ConnectError(`internal error (id ${id})`, Code.Internal);
+  const { what, fault } =
+    error instanceof HiddenFault ? { what: `${error.what}: `, fault: error.cause } : { what: "", fault: error };
+  logger.error({ err: fault, errorId: id, method }, "internal error");
+  return new ConnectError(`${what}internal error (id ${id})`, Code.Internal);
 }
 
 async function* guardStream<T>(
