@@ -1,12 +1,13 @@
 // Bundles the functions for Lambda, each into a folder of its own that needs nothing beside it:
 //
-//   node packages/cli/bin/launch.js scripts/bundle-functions.ts FOLDER [--no-minify] [NAME …]
+//   node packages/cli/bin/launch.js scripts/bundle-functions.ts FOLDER [--no-minify] [--arch arm64|x64] [NAME …]
 //
-// FOLDER/NAME/index.mjs exports `handler`; a function that solves has HiGHS and the program of its thread beside it. The AWS
-// SDK is bundled too: the one that Lambda brings changes without notice, and reading many small files is slower.
-import { copyFileSync, globSync, mkdirSync, rmSync, statSync } from "node:fs";
+// FOLDER/NAME/index.mjs exports `handler`; a function that solves has HiGHS and the program of its thread beside it, one that
+// runs pipelines ONNX Runtime for Linux on one architecture, and one that draws resvg and a font. The AWS SDK is bundled too:
+// the one that Lambda brings changes without notice, and reading many small files is slower.
+import { copyFileSync, cpSync, globSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { root } from "./packages.ts";
@@ -20,9 +21,13 @@ export interface Bundle {
   readonly bytes: number;
 }
 
+export type Architecture = "arm64" | "x64";
+
 export interface BundleOptions {
   /** Default true. */
   readonly minify?: boolean | undefined;
+  /** What the functions run on; matters where there is native code. Default "arm64", as the stacks have it. */
+  readonly arch?: Architecture | undefined;
   /** Default: every function. */
   readonly names?: readonly string[] | undefined;
 }
@@ -30,10 +35,30 @@ export interface BundleOptions {
 const THREAD = join(root, "packages/solve/src/engines/highs-thread.ts");
 const RUNTIME = createRequire(join(root, "packages/solve/src/index.ts")).resolve("highs/runtime");
 
-/** In a bundle the thread's program and HiGHS lie beside it. */
+const NATIVE = "onnxruntime-node";
+const PIPELINE = join(root, "packages/pipeline/src");
+const ENGINE_WORKER = join(PIPELINE, "runtime/engine-worker.ts");
+/** By their names beside a bundle. */
+const PICTURE_FILES = {
+  "resvg.wasm": "@resvg/resvg-wasm/index_bg.wasm",
+  "regular.ttf": "@expo-google-fonts/arimo/400Regular/Arimo_400Regular.ttf",
+  "bold.ttf": "@expo-google-fonts/arimo/700Bold/Arimo_700Bold.ttf",
+};
+
+/** In a bundle the programs of threads, HiGHS and what drawing reads lie beside it. */
 const filesBeside: Plugin = {
-  name: "highs-files",
+  name: "files-beside",
   setup({ onLoad }) {
+    onLoad({ filter: /[\\/]runtime[\\/]engine-program\.ts$/ }, () => ({
+      contents: 'export const engineProgram = () => new URL("./engine-worker.mjs", import.meta.url);',
+    }));
+    const beside = Object.keys(PICTURE_FILES).map((name) => `fileURLToPath(new URL("./${name}", import.meta.url))`);
+    onLoad({ filter: /[\\/]picture[\\/]files\.ts$/ }, () => ({
+      contents: [
+        'import { fileURLToPath } from "node:url";',
+        `export const pictureFiles = () => [${beside.join(", ")}];`,
+      ].join("\n"),
+    }));
     onLoad({ filter: /[\\/]engines[\\/]highs-files\.ts$/ }, () => ({
       contents: [
         'import { fileURLToPath } from "node:url";',
@@ -53,8 +78,8 @@ const settings = (minify: boolean): BuildOptions & { metafile: true } => ({
   // Packages of ours lead to their sources.
   conditions: ["sortie-source", "module"],
   mainFields: ["module", "main"],
-  // Native code cannot be bundled; a function that still needs it when unused code is gone is refused below.
-  external: ["onnxruntime-node"],
+  // Native code cannot be bundled: it is copied where it is still needed when unused code is gone.
+  external: [NATIVE],
   minify,
   // Names of classes stand in logs.
   keepNames: true,
@@ -79,11 +104,13 @@ export const functionNames = (): string[] =>
 /** Bundles functions into `out`. @throws if one does not bundle */
 export async function bundleFunctions(out: string, options: BundleOptions = {}): Promise<Bundle[]> {
   return Promise.all(
-    (options.names ?? functionNames()).map((name) => bundleOne(resolve(out), name, options.minify ?? true)),
+    (options.names ?? functionNames()).map((name) =>
+      bundleOne(resolve(out), name, options.minify ?? true, options.arch ?? "arm64"),
+    ),
   );
 }
 
-async function bundleOne(out: string, name: string, minify: boolean): Promise<Bundle> {
+async function bundleOne(out: string, name: string, minify: boolean, arch: Architecture): Promise<Bundle> {
   const folder = join(out, name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -92,7 +119,8 @@ async function bundleOne(out: string, name: string, minify: boolean): Promise<Bu
   const built = [metafile];
   const missing = Object.values(metafile.outputs)
     .flatMap(({ imports }) => imports.filter(({ external, path }) => external && !isBuiltin(path)))
-    .map(({ path }) => path);
+    .map(({ path }) => path)
+    .filter((path) => path !== NATIVE);
   if (missing.length > 0)
     throw new Error(`function ${name} needs ${[...new Set(missing)].join(", ")} beside its bundle`);
   const inputs = usedBy(metafile);
@@ -102,9 +130,39 @@ async function bundleOne(out: string, name: string, minify: boolean): Promise<Bu
     built.push((await build({ ...settings(minify), ...thread })).metafile);
     copyFileSync(RUNTIME, join(folder, "highs.wasm"));
   }
-  const files = globSync("*", { cwd: folder }).map((file) => join(folder, file));
+  if (inputs.some((file) => /runtime\/engine\.ts$/.test(file))) {
+    const thread = { entryPoints: [ENGINE_WORKER], outfile: join(folder, "engine-worker.mjs") };
+    built.push((await build({ ...settings(minify), ...thread })).metafile);
+    copyRuntime(folder, arch);
+  }
+  if (inputs.some((file) => /picture\/render\.ts$/.test(file))) {
+    for (const [file, source] of Object.entries(PICTURE_FILES)) {
+      copyFileSync(pipelinePackages.resolve(source), join(folder, file));
+    }
+  }
+  const files = globSync("**", { cwd: folder })
+    .map((file) => join(folder, file))
+    .filter((file) => statSync(file).isFile());
   const bytes = files.filter((file) => !file.endsWith(".map")).reduce((sum, file) => sum + statSync(file).size, 0);
   return { name, folder, inputs: [...new Set(built.flatMap(usedBy))].sort(), bytes };
+}
+
+const pipelinePackages = createRequire(join(PIPELINE, "index.ts"));
+
+/** ONNX Runtime as a package beside the bundle: its binding for Linux on `arch`, and the little code around it. */
+function copyRuntime(folder: string, arch: Architecture): void {
+  const main = pipelinePackages.resolve(NATIVE);
+  const common = createRequire(main).resolve("onnxruntime-common");
+  const copy = (from: string, name: string, parts: readonly string[]) => {
+    for (const part of parts) {
+      cpSync(join(from, part), join(folder, "node_modules", name, part), {
+        recursive: true,
+        filter: (file) => !/\.(map|d\.ts)$/.test(file),
+      });
+    }
+  };
+  copy(dirname(dirname(main)), NATIVE, ["package.json", "dist", `bin/napi-v6/linux/${arch}`]);
+  copy(dirname(dirname(dirname(common))), "onnxruntime-common", ["package.json", "dist/cjs"]);
 }
 
 /** What is left of a bundle's inputs after unused code was dropped. */
@@ -120,14 +178,15 @@ if (import.meta.main) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     allowNegative: true,
-    options: { minify: { type: "boolean", default: true } },
+    options: { minify: { type: "boolean", default: true }, arch: { type: "string", default: "arm64" } },
   });
   const [out, ...names] = positionals;
-  if (out === undefined) {
-    process.stderr.write("usage: bundle-functions FOLDER [--no-minify] [NAME …]\n");
+  const { arch } = values;
+  if (out === undefined || (arch !== "arm64" && arch !== "x64")) {
+    process.stderr.write("usage: bundle-functions FOLDER [--no-minify] [--arch arm64|x64] [NAME …]\n");
     process.exit(2);
   }
-  const bundles = await bundleFunctions(out, { minify: values.minify, ...(names.length > 0 && { names }) });
+  const bundles = await bundleFunctions(out, { minify: values.minify, arch, ...(names.length > 0 && { names }) });
   for (const { name, bytes, inputs } of bundles) {
     process.stdout.write(`${name}: ${(bytes / 1024).toFixed(0)} KiB of ${inputs.length} files\n`);
   }

@@ -22,7 +22,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   inbox: ["wire", "core", "solve", "rpc"],
   worker: ["wire", "core", "solve", "pipeline", "sessions", "platform-local", "platform-aws"],
   server: ["wire", "core", "solve", "pipeline", "sessions", "platform-local", "rpc", "worker", "inbox", "webhooks"],
-  cli: ["wire", "solve", "client", "server", "inbox"],
+  cli: ["wire", "solve", "client", "server", "inbox", "pipeline", "sessions"],
 };
 
 interface Import {

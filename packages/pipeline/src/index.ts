@@ -15,7 +15,7 @@ export {
   view,
 } from "./graph/tensor.ts";
 export { catalogue } from "./nodes/catalogue.ts";
-export { type Artifact, extent, isArtifacts, mapColour, pngOfArtifact } from "./nodes/drawing.ts";
+export { type Artifact, isArtifacts, mapColour, pngOfArtifact } from "./nodes/drawing.ts";
 export type { Metric, NodeType, PortSpec, PortType, Role, StateSpec } from "./nodes/node-type.ts";
 export { type OnnxNode, onnxNode } from "./nodes/onnx-node.ts";
 export type { ParamSpec, ParamSpecs, Params } from "./nodes/params.ts";

@@ -8,6 +8,7 @@ import {
   field,
   metadataModel,
   OPTIMIZER,
+  PIPELINE,
   pipelineFields,
   SCHEDULER,
   TRAINING,
@@ -131,7 +132,9 @@ export const LEGACY_TRAIN_RUN: Model = {
     pipeline: field(
       nullable({
         kind: "choose",
-        by: (value) => (typeof value === "string" ? text : model(() => LEGACY_PIPELINE)),
+        // A pipeline file of today may be placed inside as well.
+        by: (value) =>
+          typeof value === "string" ? text : model(() => (hasAny(value, ["plugins"]) ? PIPELINE : LEGACY_PIPELINE)),
         shown: model(() => LEGACY_PIPELINE),
       }),
       "The pipeline",

@@ -2,11 +2,12 @@
 import { Graph } from "../graph/graph.ts";
 import { type Tensor, tensor, toFloat64 } from "../graph/tensor.ts";
 import { lower } from "../onnx/lower.ts";
-import { type CompiledModel, compiledModel, type Engine } from "../runtime/engine.ts";
+import type { Engine } from "../runtime/engine.ts";
+import { type CompiledModel, compiledModel } from "../runtime/model.ts";
 import type { Moments } from "./statistics.ts";
 
-/** Values of a part: 8 MiB of float32. */
-const PART_VALUES = 1 << 21;
+/** Values of a part: 2 MiB of float32. */
+const PART_VALUES = 1 << 19;
 
 const models = new Map<number, CompiledModel>();
 
@@ -43,11 +44,18 @@ export async function absorbOnThreads(moments: Moments, rows: Float32Array, engi
   const { width } = moments;
   const model = momentsModel(width);
   const size = Math.max(1, Math.floor(PART_VALUES / width)) * width;
+  // Buffers come back with the answers and are filled again.
+  const spare: Float32Array[] = [];
   const run = async (start: number): Promise<{ count: number; mean: Float64Array; second: Float64Array }> => {
     const part = rows.subarray(start, start + size);
     const count = Math.floor(part.length / width);
-    const feeds = new Map<string, Tensor>([["rows", tensor("float32", [count, width], part)]]);
-    const { values } = await engine.run(model, feeds, { outputs: ["mean", "second"] });
+    const known = part.length === size ? spare.pop() : undefined;
+    if (known) known.set(part);
+    const feeds = new Map<string, Tensor>([["rows", tensor("float32", [count, width], known ?? part.slice())]]);
+    const options = { outputs: ["mean", "second"], transfer: new Set(["rows"]), giveBack: ["rows"] };
+    const { values, back } = await engine.run(model, feeds, options);
+    const returned = back?.get("rows")?.data as Float32Array;
+    if (returned.length === size) spare.push(returned);
     return { count, mean: toFloat64(values.get("mean") as Tensor), second: toFloat64(values.get("second") as Tensor) };
   };
   // One part more than there are threads is under way, so that none waits for a copy.

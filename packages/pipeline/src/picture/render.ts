@@ -1,10 +1,9 @@
 // From DOT to SVG (Graphviz as WebAssembly) and from SVG to PNG (resvg, with a font that has Helvetica's metrics).
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import type { Viz } from "@viz-js/viz";
 import { invalidValue } from "../errors.ts";
+import { pictureFiles } from "./files.ts";
 
-const packages = createRequire(import.meta.url);
 const FAMILY = "Arimo";
 
 /** Both are large and few servers are asked for a picture: they are loaded with the first one. */
@@ -47,12 +46,7 @@ export async function pngOfSvg(svg: string): Promise<Uint8Array> {
 
 async function loadPainter(): Promise<Painter> {
   const { initWasm, Resvg } = await import("@resvg/resvg-wasm");
-  const paths = [
-    packages.resolve("@resvg/resvg-wasm/index_bg.wasm"),
-    packages.resolve("@expo-google-fonts/arimo/400Regular/Arimo_400Regular.ttf"),
-    packages.resolve("@expo-google-fonts/arimo/700Bold/Arimo_700Bold.ttf"),
-  ];
-  const [wasm, ...fontBuffers] = await Promise.all(paths.map((path) => readFile(path)));
+  const [wasm, ...fontBuffers] = await Promise.all(pictureFiles().map((path) => readFile(path)));
   await initWasm(wasm as Uint8Array<ArrayBuffer>);
   return { Resvg, fontBuffers };
 }

@@ -86,7 +86,9 @@ async function run(request: RunRequest): Promise<EngineReply> {
   const empty = [...request.feeds.values()].some((feed) => elements(feed.shape) === 0);
   const tiled = request.tiling && !empty;
   const values = tiled ? await runTiled(session, request) : await runOnce(session, request.feeds, request.outputs);
-  return { id: request.id, values, milliseconds: performance.now() - started, provider };
+  const milliseconds = performance.now() - started;
+  const back = request.giveBack?.map((name) => [name, request.feeds.get(name) as Tensor] as const);
+  return { id: request.id, values, milliseconds, provider, ...(back ? { back: new Map(back) } : {}) };
 }
 
 /** Pure steps have nothing to do with files, memory or the end of the pipeline. */
@@ -111,11 +113,21 @@ async function runHost({ id, host, inputs, attrs, node, stage }: HostRequest): P
   return { id, results, milliseconds: performance.now() - started };
 }
 
+function valuesOf(reply: EngineReply): readonly Value[] {
+  if ("results" in reply) return reply.results;
+  return "values" in reply ? [...reply.values.values(), ...(reply.back?.values() ?? [])] : [];
+}
+
 /** Buffers that may leave this thread without a copy. */
 function transferable(values: Iterable<Value>): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
   for (const value of values) if (isTensor(value)) buffers.add(value.data.buffer as ArrayBuffer);
   return [...buffers].filter((buffer) => buffer.byteLength > 0);
+}
+
+/** Frees at once what stayed here: an idle thread collects no garbage, and a scene may be a gigabyte. */
+function letGo(values: Iterable<Tensor>): void {
+  for (const { data } of values) if (data.buffer.byteLength > 0) (data.buffer as ArrayBuffer).transfer(0);
 }
 
 function faultOf(id: number, error: unknown): EngineFault {
@@ -147,8 +159,8 @@ async function answer(request: EngineRequest): Promise<void> {
       } catch (error) {
         reply = faultOf(request.id, error);
       }
-      const values = "values" in reply ? reply.values.values() : "results" in reply ? reply.results : [];
-      parentPort?.postMessage(reply, transferable(values));
+      parentPort?.postMessage(reply, transferable(valuesOf(reply)));
+      if (request.type === "run") letGo(request.feeds.values());
     }
   }
 }

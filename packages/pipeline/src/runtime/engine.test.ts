@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { Graph } from "../graph/graph.ts";
 import { type Tensor, tensor } from "../graph/tensor.ts";
 import { lower } from "../onnx/lower.ts";
-import { compiledModel, Engine } from "./engine.ts";
+import { Engine } from "./engine.ts";
+import { compiledModel } from "./model.ts";
 
 function plus(amount: number) {
   const g = new Graph();
@@ -57,6 +58,16 @@ describe("the engine", () => {
     expect([...x.data]).toEqual([1, 2]);
     await engine.run(plus(1), new Map([["x", x]]), { outputs: ["y"], transfer: new Set(["x"]) });
     expect(x.data.length).toBe(0);
+  });
+
+  it("hands back what was given away, where it is asked to", async () => {
+    await using engine = new Engine();
+    const x = tensor("float32", [2], [1, 2]);
+    const options = { outputs: ["y"], transfer: new Set(["x"]), giveBack: ["x"] };
+    const { back = new Map<string, Tensor>(), values } = await engine.run(plus(1), new Map([["x", x]]), options);
+    expect(x.data.length).toBe(0);
+    expect([...(back.get("x") as Tensor).data]).toEqual([1, 2]);
+    expect([...(values.get("y") as Tensor).data]).toEqual([2, 3]);
   });
 
   it("says what the runtime said, and goes on", async () => {

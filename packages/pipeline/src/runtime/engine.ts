@@ -1,10 +1,11 @@
 // Runs compiled segments on threads that hold ONNX Runtime, and keeps their sessions in a bounded cache.
-import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { PipelineError } from "../errors.ts";
 import { isTensor, type Tensor, type Value } from "../graph/tensor.ts";
+import { engineProgram } from "./engine-program.ts";
 import type { EngineReply, EngineRequest, HostRequest, Tiling } from "./messages.ts";
+import type { CompiledModel } from "./model.ts";
 
 export type Provider = "cpu" | "webgpu" | "cuda";
 
@@ -19,27 +20,19 @@ export interface EngineSettings {
   readonly maxModelBytes?: number;
 }
 
-/** A model with its identity; equal bytes are one session. */
-export interface CompiledModel {
-  readonly key: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-export const compiledModel = (bytes: Uint8Array<ArrayBuffer>): CompiledModel => ({
-  key: createHash("sha256").update(bytes).digest("hex"),
-  bytes,
-});
-
 export interface RunOptions {
   readonly outputs: readonly string[];
   readonly tiling?: Tiling;
   /** Names of feeds whose buffers may be given away. */
   readonly transfer?: ReadonlySet<string>;
+  /** Names of those that come back, in `back`: filled again, they cost no new memory. */
+  readonly giveBack?: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface RunResult {
   readonly values: ReadonlyMap<string, Tensor>;
+  readonly back?: ReadonlyMap<string, Tensor>;
   /** Time inside the runtime. */
   readonly milliseconds: number;
   /** Who really ran it. */
@@ -159,8 +152,7 @@ class EngineThread {
   constructor(settings: Required<EngineSettings>, providers: readonly Provider[]) {
     this.#settings = settings;
     this.#providers = providers;
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    this.#worker = new Worker(new URL(`./engine-worker.${extension}`, import.meta.url), { name: "sortie-onnx" });
+    this.#worker = new Worker(engineProgram(), { name: "sortie-onnx" });
     this.#worker.unref();
     this.#worker.on("message", (reply: EngineReply) => this.#settle(reply));
     this.#worker.on("error", (error) => this.#fail(error));
@@ -180,8 +172,14 @@ class EngineThread {
     const transfer = new Set<ArrayBuffer>();
     const sent = new Map<string, Tensor>();
     for (const [name, value] of feeds) sent.set(name, sendable(value, options.transfer?.has(name) ?? false, transfer));
-    const { outputs, tiling } = options;
-    const rest = { session: model.key, feeds: sent, outputs, ...(tiling ? { tiling } : {}) };
+    const { outputs, tiling, giveBack } = options;
+    const rest = {
+      session: model.key,
+      feeds: sent,
+      outputs,
+      ...(tiling ? { tiling } : {}),
+      ...(giveBack ? { giveBack } : {}),
+    };
     return this.#ask((id) => ({ type: "run", id, ...rest }), transfer) as Promise<RunResult & { id: number }>;
   }
 

@@ -4,11 +4,12 @@ import { type HostContext, hostStep } from "../graph/host.ts";
 import { elements, isTensor, type Tensor, type Value } from "../graph/tensor.ts";
 import type { Engine } from "./engine.ts";
 import { imageNames, type Plan, type SegmentStep } from "./plan.ts";
-import { RowAssembly, rowRanges, rowsOf } from "./tiles.ts";
+import { alignedRows, RowAssembly, rowRanges, rowsOf } from "./tiles.ts";
 
-const TILE_ELEMENTS = 1 << 18;
+/** Half a MiB of float32: with a value as large beside it, a tile stays in a core's cache. */
+const TILE_ELEMENTS = 1 << 17;
 /** Inputs that are not ours to give away are copied to the thread in parts of this size. */
-const PART_BYTES = 16 * 1024 * 1024;
+const PART_BYTES = 2 * 1024 * 1024;
 
 /** Host steps with more input run on a thread, so that they hold nobody up. */
 const HOST_BYTES = 1024 * 1024;
@@ -22,7 +23,7 @@ export interface ExecuteRequest {
   readonly inputs: ReadonlyMap<string, Value>;
   readonly states: ReadonlyMap<string, Tensor>;
   readonly context: (node: string) => HostContext;
-  /** Elements that a tile's largest input should have. Default 2^18: 8 rows of 512 pixels with 61 bands. */
+  /** Elements that a tile's largest input should have. Default 2^17: 4 rows of 512 pixels with 61 bands. */
   readonly tileElements?: number;
   /** The caller needs its inputs no more: their buffers move to the threads. */
   readonly giveInputs?: boolean;
@@ -133,8 +134,9 @@ async function runSegment(
   const { engine, signal } = request;
   const images = step.rowWise ? imageNames(step) : undefined;
   const largest = Math.max(1, ...(images?.inputs ?? []).map((name) => rowSize(feeds.get(name) as Tensor)));
-  const rows = Math.max(1, Math.floor((request.tileElements ?? TILE_ELEMENTS) / largest));
   const first = images && (feeds.get(images.inputs[0] as string) as Tensor);
+  const most = Math.floor((request.tileElements ?? TILE_ELEMENTS) / largest);
+  const rows = alignedRows(most, first?.shape[2] ?? 1);
   if (!images || !first || (first.shape[0] === 1 && (first.shape[1] as number) <= rows)) {
     const { values, milliseconds, provider } = await engine.run(step.model, feeds, {
       outputs: step.outputNames,
@@ -144,8 +146,11 @@ async function runSegment(
     return { results: values, milliseconds, provider };
   }
   const tiling = { rows, inputs: images.inputs, outputs: images.outputs };
-  const copied = images.inputs.filter((name) => !transfer.has(name));
-  const bytes = copied.reduce((sum, name) => sum + (feeds.get(name) as Tensor).data.byteLength, 0);
+  // A view of a larger buffer cannot move either.
+  const moves = (name: string, { data }: Tensor): boolean =>
+    transfer.has(name) && data.byteLength === data.buffer.byteLength;
+  const kept = images.inputs.filter((name) => !moves(name, feeds.get(name) as Tensor));
+  const bytes = kept.reduce((sum, name) => sum + (feeds.get(name) as Tensor).data.byteLength, 0);
   if (bytes <= PART_BYTES) {
     const { values, milliseconds, provider } = await engine.run(step.model, feeds, {
       outputs: step.outputNames,
@@ -170,17 +175,24 @@ async function runInParts(
 ): Promise<SegmentResult> {
   const [images, height] = (feeds.get(tiling.inputs[0] as string) as Tensor).shape as [number, number];
   const rowBytes = bytes / (images * height);
-  const rows = Math.max(tiling.rows, Math.floor(PART_BYTES / rowBytes));
+  const rows = tiling.rows * Math.max(1, Math.floor(PART_BYTES / rowBytes / tiling.rows));
   const assemblies = new Map(tiling.outputs.map((name) => [name, new RowAssembly(images, height)]));
   const results = new Map<string, Tensor>();
   let milliseconds = 0;
   let provider = "cpu";
   const ranges = rowRanges(images, height, rows);
   const work = async (): Promise<void> => {
+    // What the thread gives back is filled again: new memory for every part would cost more than the copies.
+    let spare: ReadonlyMap<string, Tensor> | undefined;
     for (const range of ranges) {
       const part = new Map(feeds);
-      for (const name of tiling.inputs) part.set(name, rowsOf(feeds.get(name) as Tensor, range));
-      const run = await engine.run(step.model, part, { outputs: step.outputNames, tiling, signal });
+      for (const name of tiling.inputs) {
+        part.set(name, copied(rowsOf(feeds.get(name) as Tensor, range), spare?.get(name)));
+      }
+      const transfer = new Set(tiling.inputs);
+      const options = { outputs: step.outputNames, tiling, transfer, giveBack: tiling.inputs, signal };
+      const run = await engine.run(step.model, part, options);
+      spare = run.back;
       for (const [name, value] of run.values) {
         const assembly = assemblies.get(name);
         if (assembly) assembly.put(value, range);
@@ -194,4 +206,11 @@ async function runInParts(
   await Promise.all(Array.from({ length: engine.threads + 1 }, work));
   for (const [name, assembly] of assemblies) results.set(name, assembly.whole());
   return { results, milliseconds, provider };
+}
+
+/** A copy to be given away, in `spare` where that has the size. */
+function copied(value: Tensor, spare: Tensor | undefined): Tensor {
+  if (spare?.data.length !== value.data.length) return { ...value, data: value.data.slice() } as Tensor;
+  (spare.data as Float64Array).set(value.data as Float64Array);
+  return { ...value, data: spare.data } as Tensor;
 }

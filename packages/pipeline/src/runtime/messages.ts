@@ -19,6 +19,8 @@ export interface RunRequest {
   readonly feeds: ReadonlyMap<string, Tensor>;
   readonly outputs: readonly string[];
   readonly tiling?: Tiling;
+  /** Feeds whose buffers come back with the answer, to be filled again. */
+  readonly giveBack?: readonly string[];
 }
 
 /** Runs a host step whose result depends on its inputs alone. */
@@ -55,6 +57,7 @@ export type EngineReply =
   | {
       readonly id: number;
       readonly values: ReadonlyMap<string, Tensor>;
+      readonly back?: ReadonlyMap<string, Tensor>;
       readonly milliseconds: number;
       readonly provider: string;
     }

@@ -4,7 +4,7 @@ import type { Graph, GraphValue, Op } from "../graph/graph.ts";
 import { needed } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { lower } from "../onnx/lower.ts";
-import { type CompiledModel, compiledModel } from "./engine.ts";
+import { type CompiledModel, compiledModel } from "./model.ts";
 
 export interface SegmentStep {
   readonly kind: "segment";

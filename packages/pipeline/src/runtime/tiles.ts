@@ -14,6 +14,19 @@ export function* rowRanges(images: number, height: number, rows: number): Genera
   }
 }
 
+/** Elements after which an address is aligned in the same way again, whatever their type. */
+const GRAIN = 64;
+
+/**
+ * At most `rows` rows of `width` pixels, at least one; so many, where there is room, that every tile begins where it would
+ * in the whole image as far as alignment goes: the order in which the runtime adds numbers up depends on it.
+ */
+export function alignedRows(rows: number, width: number): number {
+  let grain = GRAIN;
+  while (grain > 1 && ((grain / 2) * width) % GRAIN === 0) grain /= 2;
+  return rows > grain ? rows - (rows % grain) : Math.max(1, rows);
+}
+
 const rowElements = (shape: readonly number[]): number => elements(shape.slice(2));
 
 /** Rows of one image as a tensor [1, rows, ...] over the same memory. */
