@@ -97,15 +97,15 @@ export interface SharedWorld {
 }
 
 export function sharedWorld(...flags: string[]): SharedWorld {
+  let world: World | undefined;
   let started: Promise<World> | undefined;
   const start = async () => {
-    const world = new World(flags);
+    world = new World(flags);
     await world.server.start();
     return world;
   };
-  afterAll(async () => {
-    await (await started?.catch(() => undefined))?.dispose();
-  });
+  // Also what did not start has left a folder.
+  afterAll(() => world?.dispose());
   return {
     get() {
       started ??= start();

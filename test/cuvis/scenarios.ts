@@ -237,11 +237,7 @@ export const GROUPS: readonly Group[] = [
       test(108, "a pipeline is looked into, and its picture written"),
       test(109, "pipelines are found, and capabilities printed"),
       test(110, "boxes, points and a text go with a cube"),
-      partly(
-        111,
-        "a train run is restored and trained, and detectors of plugins are declared",
-        "gradient training, and detectors given as ONNX models",
-      ),
+      partly(111, "a train run is restored and trained, and detectors of plugins are declared", GRADIENT),
     ],
   },
 ];
