@@ -36,25 +36,21 @@ export const formats: Bench = {
   async run({ short }) {
     const rounds = short ? 2 : 7;
     const highs = await loadHighs();
-    const readers: { readonly [format in "mps" | "lp"]: (data: Uint8Array) => unknown } = {
-      mps: parseMps,
-      lp: parseLp,
-    };
     const seconds = (task: () => void): number => {
       const started = performance.now();
       task();
       return (performance.now() - started) / 1000;
     };
-    const measure = (what: string, format: "mps" | "lp", data: Uint8Array): Measure => {
+    const measure = (what: string, data: Uint8Array): Measure => {
       const times: { ours: number; theirs: number }[] = [];
       // By turns, so that neither has the quieter time; the first round is for the machine to warm up.
       for (let round = 0; round <= rounds; round++) {
         const theirs = seconds(() => {
           using model = highs.createModel();
           model.options.set("output_flag", false);
-          model.readModel({ format, data });
+          model.readModel({ format: "mps", data });
         });
-        times.push({ ours: seconds(() => readers[format](data)), theirs });
+        times.push({ ours: seconds(() => parseMps(data)), theirs });
       }
       times.shift();
       const rate = (of: "ours" | "theirs") => data.length / MIB / percentile(times.map((time) => time[of]));
@@ -66,13 +62,15 @@ export const formats: Bench = {
       };
     };
     const files = short ? largest(1, 1.5 * MIB) : largest(5, Infinity);
-    const measures = files.map(({ name, data }) =>
-      measure(`${name}.mps, ${(data.length / MIB).toFixed(1)} MiB`, "mps", data),
-    );
+    const measures = files.map(({ name, data }) => measure(`${name}.mps, ${(data.length / MIB).toFixed(1)} MiB`, data));
     const [first] = files;
     if (first !== undefined) {
       const lp = Buffer.from([...lpText(parseMps(first.data).problem).lines].join(""));
-      measures.push(measure(`${first.name}.lp, ${(lp.length / MIB).toFixed(1)} MiB`, "lp", lp));
+      const times: number[] = [];
+      for (let round = 0; round <= rounds; round++) times.push(seconds(() => parseLp(lp)));
+      // Alone: the LP reader of HiGHS aborts on rows with two bounds.
+      const what = `${first.name}.lp, ${(lp.length / MIB).toFixed(1)} MiB`;
+      measures.push({ what, value: lp.length / MIB / percentile(times.slice(1)), unit: "MiB/s" });
     }
 
     const folder = mkdtempSync(join(tmpdir(), "sortie-bench-"));
@@ -92,7 +90,8 @@ export const formats: Bench = {
           what: `its peak memory by that of the model (arrays ${(read.arrayBytes / MIB).toFixed(0)} MiB, names ${(read.nameBytes / MIB).toFixed(0)} MiB)`,
           value: ratio,
           unit: "times",
-          goal: { text: "at most 1.5", isMet: ratio <= 1.5 },
+          // A small file says nothing here: the program itself outweighs its model.
+          goal: short ? undefined : { text: "at most 1.5", isMet: ratio <= 1.5 },
         },
         { what: "its peak memory by that of the arrays alone", value: read.peakBytes / read.arrayBytes, unit: "times" },
       );
