@@ -33,7 +33,15 @@ export {
   type StateDict,
 } from "./pipeline/pipeline.ts";
 export { checkShape, sizes as portSizes } from "./pipeline/ports.ts";
-export { type NodeProfile, Profiler, type ProfilingSettings } from "./pipeline/profile.ts";
+export {
+  addSample,
+  freshProfile,
+  type NodeProfile,
+  type ProfileEntry,
+  Profiler,
+  type ProfilingSettings,
+  profileOf,
+} from "./pipeline/profile.ts";
 export type { Catalogue, ConnectionConfig, NodeConfig, PipelineConfig } from "./pipeline/wiring.ts";
 export { availableProviders, Engine, type EngineSettings, type Provider } from "./runtime/engine.ts";
 export * from "./weights/index.ts";

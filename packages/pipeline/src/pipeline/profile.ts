@@ -1,5 +1,7 @@
-// Statistics of how long each node takes: count, mean, median, deviation, extremes.
+// Statistics of how long each node takes: count, mean, median, deviation, extremes. They are plain data, so that a session
+// can keep them and any process can go on with them.
 
+/** Times in milliseconds. */
 export interface NodeProfile {
   readonly stage: string;
   readonly node: string;
@@ -12,90 +14,105 @@ export interface NodeProfile {
   readonly maxMs: number;
   readonly totalMs: number;
   readonly lastMs: number;
-  /** Where the samples ran: "cpu", "webgpu", "host", … */
-  readonly provider: string;
+}
+
+const MOST_EXACT = 5;
+
+/** The times of one node in one stage, as plain data: whoever has it can add to it. */
+export interface ProfileEntry {
+  readonly stage: string;
+  readonly node: string;
+  readonly skipped: number;
+  readonly count: number;
+  readonly mean: number;
+  /** Sum of squared deviations from the mean. */
+  readonly squares: number;
+  readonly min: number;
+  readonly max: number;
+  readonly total: number;
+  readonly last: number;
+  /** Marker heights of the median, ascending; all samples while there are at most five. */
+  readonly heights: readonly number[];
+  /** Marker positions, from 1. */
+  readonly positions: readonly number[];
+}
+
+export const freshProfile = (stage: string, node: string): ProfileEntry => ({
+  stage,
+  node,
+  skipped: 0,
+  count: 0,
+  mean: 0,
+  squares: 0,
+  min: 0,
+  max: 0,
+  total: 0,
+  last: 0,
+  heights: [],
+  positions: [1, 2, 3, 4, 5],
+});
+
+/** The entry with one more sample; the first `skipFirst` are not counted. */
+export function addSample(entry: ProfileEntry, ms: number, skipFirst: number): ProfileEntry {
+  if (entry.skipped < skipFirst) return { ...entry, skipped: entry.skipped + 1 };
+  const count = entry.count + 1;
+  const deviation = ms - entry.mean;
+  const mean = entry.mean + deviation / count;
+  return {
+    ...entry,
+    count,
+    mean,
+    squares: entry.squares + deviation * (ms - mean),
+    min: count === 1 ? ms : Math.min(entry.min, ms),
+    max: Math.max(entry.max, ms),
+    total: entry.total + ms,
+    last: ms,
+    ...(count <= MOST_EXACT ? { heights: [...entry.heights, ms].sort((a, b) => a - b) } : markers(entry, count, ms)),
+  };
 }
 
 /**
- * Median of a stream: exact for up to five samples, then the P² estimator.
+ * Moves the five markers of the P² estimator of the median.
  * @see Jain and Chlamtac, Communications of the ACM 28 (1985) 1076
  */
-class StreamingMedian {
-  readonly #heights: number[] = [];
-  #positions = [1, 2, 3, 4, 5];
-  #desired = [1, 2, 3, 4, 5];
-  #count = 0;
-
-  add(x: number): void {
-    this.#count++;
-    const q = this.#heights;
-    if (this.#count <= 5) {
-      q.push(x);
-      q.sort((a, b) => a - b);
-      return;
-    }
-    const last = 4;
-    if (x < (q[0] as number)) q[0] = x;
-    if (x > (q[last] as number)) q[last] = x;
-    let cell = 0;
-    while (cell < 3 && x >= (q[cell + 1] as number)) cell++;
-    for (let i = cell + 1; i <= last; i++) this.#positions[i] = (this.#positions[i] as number) + 1;
-    this.#desired = this.#desired.map((d, i) => d + i / last);
-    for (let i = 1; i < last; i++) this.#adjust(i);
+function markers(entry: ProfileEntry, count: number, x: number): Pick<ProfileEntry, "heights" | "positions"> {
+  const q = [...entry.heights];
+  const n = [...entry.positions];
+  q[0] = Math.min(q[0]!, x);
+  q[4] = Math.max(q[4]!, x);
+  let cell = 0;
+  while (cell < 3 && x >= q[cell + 1]!) cell++;
+  for (let i = cell + 1; i <= 4; i++) n[i] = n[i]! + 1;
+  for (let i = 1; i <= 3; i++) {
+    const distance = 1 + ((count - 1) * i) / 4 - n[i]!;
+    const [up, down] = [n[i + 1]! - n[i]!, n[i - 1]! - n[i]!];
+    if (!((distance >= 1 && up > 1) || (distance <= -1 && down < -1))) continue;
+    const step = Math.sign(distance);
+    const [slopeUp, slopeDown] = [(q[i + 1]! - q[i]!) / up, (q[i - 1]! - q[i]!) / down];
+    const parabolic = q[i]! + (step / (up - down)) * ((step - down) * slopeUp + (up - step) * slopeDown);
+    const between = q[i - 1]! < parabolic && parabolic < q[i + 1]!;
+    q[i] = between ? parabolic : q[i]! + step * (step > 0 ? slopeUp : slopeDown);
+    n[i] = n[i]! + step;
   }
-
-  #adjust(i: number): void {
-    const [n, q] = [this.#positions, this.#heights];
-    const at = (list: readonly number[], k: number): number => list[k] as number;
-    const d = at(this.#desired, i) - at(n, i);
-    const up = at(n, i + 1) - at(n, i);
-    const down = at(n, i - 1) - at(n, i);
-    if (!((d >= 1 && up > 1) || (d <= -1 && down < -1))) return;
-    const s = Math.sign(d);
-    const slopeUp = (at(q, i + 1) - at(q, i)) / up;
-    const slopeDown = (at(q, i - 1) - at(q, i)) / down;
-    const parabolic = at(q, i) + (s / (up - down)) * ((s - down) * slopeUp + (up - s) * slopeDown);
-    const fits = at(q, i - 1) < parabolic && parabolic < at(q, i + 1);
-    q[i] = fits ? parabolic : at(q, i) + (s * (at(q, i + s) - at(q, i))) / (at(n, i + s) - at(n, i));
-    n[i] = at(n, i) + s;
-  }
-
-  get value(): number {
-    const q = this.#heights;
-    if (this.#count === 0) return 0;
-    if (this.#count >= 5) return q[2] as number;
-    const middle = (q.length - 1) / 2;
-    return ((q[Math.floor(middle)] as number) + (q[Math.ceil(middle)] as number)) / 2;
-  }
+  return { heights: q, positions: n };
 }
 
-class Samples {
-  skipped = 0;
-  count = 0;
-  mean = 0;
-  #squares = 0;
-  min = 0;
-  max = 0;
-  total = 0;
-  last = 0;
-  provider = "host";
-  readonly median = new StreamingMedian();
-
-  add(ms: number): void {
-    this.count++;
-    const d = ms - this.mean;
-    this.mean += d / this.count;
-    this.#squares += d * (ms - this.mean);
-    this.min = this.count === 1 ? ms : Math.min(this.min, ms);
-    this.max = Math.max(this.max, ms);
-    this.total += ms;
-    this.last = ms;
-    this.median.add(ms);
-  }
-
-  get std(): number {
-    return this.count === 0 ? 0 : Math.sqrt(this.#squares / this.count);
-  }
+/** What an entry says. */
+export function profileOf(entry: ProfileEntry): NodeProfile {
+  const { stage, node, count, mean, squares, min, max, total, last, heights } = entry;
+  const middle = (heights.length - 1) / 2;
+  return {
+    stage,
+    node,
+    count,
+    meanMs: mean,
+    medianMs: count === 0 ? 0 : (heights[Math.floor(middle)]! + heights[Math.ceil(middle)]!) / 2,
+    stdMs: count === 0 ? 0 : Math.sqrt(squares / count),
+    minMs: min,
+    maxMs: max,
+    totalMs: total,
+    lastMs: last,
+  };
 }
 
 export interface ProfilingSettings {
@@ -110,7 +127,7 @@ export interface ProfilingSettings {
 export class Profiler {
   #enabled = false;
   #skipFirst = 0;
-  readonly #entries = new Map<string, { stage: string; node: string; samples: Samples }>();
+  readonly #entries = new Map<string, { entry: ProfileEntry; provider: string }>();
 
   get enabled(): boolean {
     return this.#enabled;
@@ -123,36 +140,16 @@ export class Profiler {
     this.#skipFirst = skipFirst;
   }
 
+  /** @param provider where the sample ran: "cpu", "webgpu", "host", … */
   record(stage: string, node: string, milliseconds: number, provider: string): void {
     const key = JSON.stringify([stage, node]);
-    let entry = this.#entries.get(key);
-    if (!entry) {
-      entry = { stage, node, samples: new Samples() };
-      this.#entries.set(key, entry);
-    }
-    if (entry.samples.skipped < this.#skipFirst) {
-      entry.samples.skipped++;
-      return;
-    }
-    entry.samples.provider = provider;
-    entry.samples.add(milliseconds);
+    const entry = this.#entries.get(key)?.entry ?? freshProfile(stage, node);
+    this.#entries.set(key, { entry: addSample(entry, milliseconds, this.#skipFirst), provider });
   }
 
-  summary(stage?: string): NodeProfile[] {
+  summary(stage?: string): (NodeProfile & { readonly provider: string })[] {
     return [...this.#entries.values()]
-      .filter((entry) => stage === undefined || entry.stage === stage)
-      .map(({ stage: of, node, samples: s }) => ({
-        stage: of,
-        node,
-        count: s.count,
-        meanMs: s.mean,
-        medianMs: s.median.value,
-        stdMs: s.std,
-        minMs: s.min,
-        maxMs: s.max,
-        totalMs: s.total,
-        lastMs: s.last,
-        provider: s.provider,
-      }));
+      .filter(({ entry }) => stage === undefined || entry.stage === stage)
+      .map(({ entry, provider }) => ({ ...profileOf(entry), provider }));
   }
 }
