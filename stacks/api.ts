@@ -1,21 +1,47 @@
-// The function behind the function URL: every call of every service, streams included.
+// The function behind the function URL: every call of every service, streams included. And the function that it calls for
+// inferences, since it has no engine itself.
 import { createFunction, type Site } from "./functions.ts";
-import { BLOB_PREFIXES } from "./lifecycle.ts";
-import { blobs, rows } from "./permissions.ts";
+import { BLOB_PREFIXES, FILES_PREFIX, SESSION_PREFIX } from "./lifecycle.ts";
+import { blobs, calls, rows } from "./permissions.ts";
 import type { Storage } from "./storage.ts";
 import type { Environment, Input } from "./types.ts";
 
-/** Waits and streams end by themselves after 25 s; the rest is room for a large submission. */
-const TIMEOUT_SECONDS = 60;
+const INFER_SECONDS = 60;
+/**
+ * Waits and streams end by themselves after 25 s; the rest is room for a large submission, and for an inference: the function
+ * that runs it starts within 10 s or not at all, and says what was too long before its caller ends.
+ */
+const TIMEOUT_SECONDS = INFER_SECONDS + 15;
+/** Weights, a cube of one message (4 MiB), and what the nodes make of it; the share of a processor grows with it. */
+const INFER_MEMORY_MIB = 2048;
 
 /**
- * It stages, answers and writes rows. It has no right to Batch, to other functions or to the bus: the table's stream does
- * the rest.
+ * Runs one inference on a session's pipeline while its caller waits, so Lambda makes no second attempt. It reads weights and
+ * models, and writes the session's row; it starts nothing. ONNX Runtime lies in its bundle.
+ */
+export function createInfer(site: Site, storage: Storage, environment: Input<Environment>) {
+  return createFunction(
+    "Infer",
+    {
+      entry: "infer",
+      description: "Sortie: runs inferences",
+      memoryMiB: INFER_MEMORY_MIB,
+      timeoutSeconds: INFER_SECONDS,
+      environment,
+      permissions: [...rows(storage.table.arn), ...blobs(storage.bucket.arn, [SESSION_PREFIX])],
+    },
+    site,
+  );
+}
+
+/**
+ * It stages, answers and writes rows, keeps the files of clients, and has inferences run by `infer`. It has no right to
+ * Batch, to any further function or to the bus: the table's stream does the rest.
  *
  * With `auth: "iam"` AWS refuses callers without a signature before the function runs. With `auth: "token"` the function
  * itself refuses every call without a token of Sortie's, from the first day on; only `grpc.health.v1` is open.
  */
-export function createApi(site: Site, storage: Storage, environment: Input<Environment>) {
+export function createApi(site: Site, storage: Storage, infer: sst.aws.Function, environment: Environment) {
   const { options } = site;
   return createFunction(
     "Rpc",
@@ -24,8 +50,12 @@ export function createApi(site: Site, storage: Storage, environment: Input<Envir
       description: "Sortie: calls of clients",
       memoryMiB: 1024,
       timeoutSeconds: TIMEOUT_SECONDS,
-      environment,
-      permissions: [...rows(storage.table.arn), ...blobs(storage.bucket.arn, BLOB_PREFIXES)],
+      environment: { ...environment, SORTIE_INFER_FUNCTION: infer.name },
+      permissions: [
+        ...rows(storage.table.arn),
+        ...blobs(storage.bucket.arn, [...BLOB_PREFIXES, FILES_PREFIX]),
+        ...calls(infer.arn),
+      ],
       streaming: true,
       url: {
         authorization: options.auth === "iam" ? "iam" : "none",

@@ -65,7 +65,7 @@ ENTRYPOINT ["/usr/local/bin/node", "/opt/sortie/host/index.mjs"]
     assumeRolePolicy: trustOf("ecs-tasks.amazonaws.com", account),
     inlinePolicies: [{ name: "start", policy: policyOf([...imageAccess(repository.arn), ...logs(logGroup.arn)]) }],
   });
-  // The same as the function behind the URL.
+  // The same as the function behind the URL, but for the pipeline service, which the host does not have.
   const taskRole = new aws.iam.Role("HostTask", {
     name: nameOf("host-task"),
     assumeRolePolicy: trustOf("ecs-tasks.amazonaws.com", account),

@@ -6,9 +6,16 @@ const MARGIN_DAYS = 60;
 /** Models put into the inbox and never taken. */
 const INBOX_DAYS = 30;
 
+/** What core keeps of a session: its pipeline's weights and models, and its state where that is large. */
+export const SESSION_PREFIX = "sessions/";
 /** What core's blobs lie under. */
-export const BLOB_PREFIXES = ["jobs/", "uploads/", "sessions/"] as const;
-/** Every first part of a key: blobs of core, and what people put and find. */
+export const BLOB_PREFIXES = ["jobs/", "uploads/", SESSION_PREFIX] as const;
+/**
+ * Files that clients of the pipeline service have written and name again, maybe after years: saved pipelines and their
+ * weights. Only a later write of the same name replaces one, so no rule may remove them.
+ */
+export const FILES_PREFIX = "files/";
+/** Every first part of a key that has its time: blobs of core, and what people put and find. */
 export const PREFIXES = [...BLOB_PREFIXES, "inbox/", "outbox/"] as const;
 
 export interface LifecycleRule {
@@ -20,7 +27,7 @@ export interface LifecycleRule {
 }
 
 /**
- * A job's input lies under `uploads/` as long as the job does, so both have the same time.
+ * What is not named here, `FILES_PREFIX`, stays. A job's input lies under `uploads/` as long as the job does, so both have the same time.
  * @param timeToLiveHours of finished jobs
  */
 export function lifecycleRules(timeToLiveHours: number, outboxDays: number): LifecycleRule[] {
@@ -28,7 +35,7 @@ export function lifecycleRules(timeToLiveHours: number, outboxDays: number): Lif
   const days = {
     "jobs/": blobDays,
     "uploads/": blobDays,
-    "sessions/": blobDays,
+    [SESSION_PREFIX]: blobDays,
     "inbox/": INBOX_DAYS,
     "outbox/": outboxDays,
   };

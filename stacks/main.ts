@@ -1,7 +1,7 @@
 // Puts the stacks together, in the order in which they need each other.
 import { DEFAULT_PLACEMENT } from "../packages/core/src/placement.ts";
 import { createAlarms } from "./alarms.ts";
-import { createApi } from "./api.ts";
+import { createApi, createInfer } from "./api.ts";
 import { type Bundles, bundleAll } from "./bundle.ts";
 import { createCompute } from "./compute.ts";
 import { createBus, createDeadLetters, createEvents, createSolve } from "./events.ts";
@@ -57,10 +57,11 @@ export function deploy(bundle: (withHost: boolean) => Bundles = bundleAll) {
     SORTIE_SOLVE_FUNCTION: solve.name,
     SORTIE_WEBHOOK_SECRET: webhooks.value,
   };
-  const rpc = createApi(site, storage, environment);
+  const infer = createInfer(site, storage, base);
+  const rpc = createApi(site, storage, infer, environment);
   const others = createEvents({ site, storage, compute, bus, dead, solve, environment });
   const host = createHost({ site, storage, network, image, environment });
-  createAlarms({ options, table: storage.table.name, functions: { rpc, solve, ...others }, dead });
+  createAlarms({ options, table: storage.table.name, functions: { rpc, infer, solve, ...others }, dead });
   return {
     url: rpc.url,
     host: host ?? "none; see SORTIE_STACK_HOST_CERTIFICATE",

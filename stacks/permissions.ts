@@ -47,6 +47,11 @@ export interface Workers {
   readonly solveFunction: Input<string>;
 }
 
+/** Calling one function. */
+export const calls = (target: Input<string>): Statement[] => [
+  { actions: ["lambda:InvokeFunction"], resources: [target] },
+];
+
 /** Starting and stopping workers. */
 export function workers({ queues, definitions, jobs, solveFunction }: Workers): Statement[] {
   return [
@@ -56,7 +61,7 @@ export function workers({ queues, definitions, jobs, solveFunction }: Workers): 
     },
     { actions: ["batch:TerminateJob"], resources: [jobs] },
     { actions: ["batch:DescribeJobs", "batch:ListJobs"], resources: ["*"] },
-    { actions: ["lambda:InvokeFunction"], resources: [solveFunction] },
+    ...calls(solveFunction),
   ];
 }
 

@@ -17,7 +17,7 @@ const WITHOUT_RESOURCE: Readonly<Record<string, string>> = {
 /** ARNs that end in an asterisk, each with its reason. */
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/^arn:aws:dynamodb:.+:table\/sortie-\w+-\S+\/index\/\*$/, "both indexes of the one table"],
-  [/^arn:aws:s3:::sortie-\w+-[^/]+\/(jobs|uploads|sessions|inbox|outbox)\/\*$/, "objects under one prefix"],
+  [/^arn:aws:s3:::sortie-\w+-[^/]+\/(jobs|uploads|sessions|files|inbox|outbox)\/\*$/, "objects under one prefix"],
   [/^arn:aws:logs:.+:log-group:\/sortie\/\w+\/[\w-]+:\*$/, "streams of one log group"],
   [/^arn:aws:batch:.+:job-definition\/sortie-\w+-(cpu|gpu):\*$/, "revisions of one job definition"],
   [/^arn:aws:batch:.+:job\/\*$/, "Batch names jobs itself, and their ARN tells no queue"],
@@ -26,7 +26,8 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
 
 /** Who may use which services at all. */
 const SERVICES: Readonly<Record<string, readonly string[]>> = {
-  RpcRole: ["dynamodb", "logs", "s3"],
+  RpcRole: ["dynamodb", "lambda", "logs", "s3"],
+  InferRole: ["dynamodb", "logs", "s3"],
   SolveRole: ["dynamodb", "logs", "s3", "sqs"],
   DispatchRole: ["batch", "dynamodb", "events", "lambda", "logs", "s3", "sqs"],
   BatchEventRole: ["batch", "dynamodb", "events", "lambda", "logs", "s3", "sqs"],
@@ -127,13 +128,16 @@ describe("a role", () => {
   const resourcesOf = (role: string, action: string): string[] =>
     roles.get(role)!.statements.flatMap(({ actions, resources }) => (actions.includes(action) ? resources : []));
 
-  it("of calls and of workers has no way to start anything", () => {
-    for (const role of ["RpcRole", "SolveRole", "WorkerTask", "InboxRole", "HostTask"]) {
+  it("of calls and of workers has no way to start anything, but that calls have inferences run", () => {
+    for (const role of ["RpcRole", "InferRole", "SolveRole", "WorkerTask", "InboxRole", "HostTask"]) {
       const started = actionsOf(roles.get(role)!).filter((action) =>
         /^(batch|lambda|events|ecs|iam|sts):/.test(action),
       );
-      expect(started).toEqual([]);
+      expect([role, ...started]).toEqual(role === "RpcRole" ? [role, "lambda:InvokeFunction"] : [role]);
     }
+    const invoked = resourcesOf("RpcRole", "lambda:InvokeFunction");
+    expect(invoked).toHaveLength(1);
+    expect(invoked[0]).toMatch(/:function:sortie-production-Infer/);
   });
 
   it("never reads or writes a whole table, and changes no settings", () => {
@@ -154,6 +158,16 @@ describe("a role", () => {
         : [],
     );
     expect(reached).toEqual(["InboxRole"]);
+  });
+
+  it("reaches the files of clients only if it answers their calls, and of the rest no more than sessions to infer", () => {
+    const reached = [...roles.values()].flatMap((role) =>
+      role.statements.some(({ resources }) => resources.some((each) => each.includes("/files/"))) ? [role.name] : [],
+    );
+    expect(reached).toEqual(["RpcRole"]);
+    for (const action of ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]) {
+      expect(resourcesOf("InferRole", action)).toEqual([expect.stringMatching(/\/sessions\/\*$/)]);
+    }
   });
 
   it("that starts workers uses this stage's queues, definitions and function", () => {

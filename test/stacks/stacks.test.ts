@@ -1,11 +1,11 @@
 // What the stacks ask AWS for, stage by stage and option by option.
-import { statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DEFAULT_PLACEMENT } from "@sortie/core";
 import { EVENT_SOURCE, readAwsSettings, tableDefinition, timeToLive } from "@sortie/platform-aws";
 import { beforeAll, describe, expect, it } from "vitest";
 import { jobBlobs, sessionBlobs, uploadBlobs } from "../../packages/core/src/keys.ts";
-import { appOf, type Synthesis, synthesise } from "./synthesise.ts";
+import { appOf, root, type Synthesis, synthesise } from "./synthesise.ts";
 import { all, one, statementsOf, VARIANTS, variant } from "./variants.ts";
 
 let dev: Synthesis;
@@ -77,9 +77,12 @@ describe("the bucket", () => {
     }
     const rules: Rule[] = one(dev, "BucketLifecycleConfiguration", "BlobsLifecycle")["rules"];
     const used = [jobBlobs("x"), uploadBlobs("x"), sessionBlobs("x"), "inbox/x.mps", "outbox/x.sol"];
-    for (const key of used) {
-      expect(rules.filter(({ filter, expiration }) => expiration && key.startsWith(filter.prefix))).toHaveLength(1);
-    }
+    const expiring = (key: string) =>
+      rules.filter(({ filter, expiration }) => expiration && key.startsWith(filter.prefix));
+    for (const key of used) expect(expiring(key)).toHaveLength(1);
+    // Kept on purpose, each with its reason.
+    const kept = { "files/x": "clients name saved pipelines and their weights again, whenever they like" };
+    for (const key of Object.keys(kept)) expect(expiring(key)).toEqual([]);
     expect(rules.filter((rule) => rule.abortIncompleteMultipartUpload)).toEqual([
       expect.objectContaining({ filter: { prefix: "" }, abortIncompleteMultipartUpload: { daysAfterInitiation: 1 } }),
     ]);
@@ -262,7 +265,7 @@ describe("the functions", () => {
   it("are built for Node 24 from the files of functions/", () => {
     const functions = all(dev, "aws:lambda/function:Function");
     expect(functions.map(({ name }) => name).toSorted()).toEqual(
-      ["BatchEvent", "Dispatch", "Inbox", "Rpc", "Solve", "Sweep"].map((title) => `${title}Function`),
+      ["BatchEvent", "Dispatch", "Inbox", "Infer", "Rpc", "Solve", "Sweep"].map((title) => `${title}Function`),
     );
     for (const { inputs } of functions)
       expect(inputs).toMatchObject({ runtime: "nodejs24.x", architectures: ["arm64"] });
@@ -286,7 +289,18 @@ describe("the functions", () => {
         machine: { vcpus: 4, memoryMiB: 14_800 },
       });
     }
-    expect(readAwsSettings(environmentOf(dev, "Solve")).table).toMatch(/^sortie-dev-RowsTable/);
+    for (const title of ["Infer", "Solve"])
+      expect(readAwsSettings(environmentOf(dev, title)).table).toMatch(/^sortie-dev-RowsTable/);
+  });
+
+  it("that answer calls know the function that runs inferences, and wait longer than it may take", () => {
+    const [rpc, infer] = ["Rpc", "Infer"].map((title) =>
+      one(dev, "aws:lambda/function:Function", `${title}Function`),
+    ) as [Record<string, number>, Record<string, number>];
+    expect(readAwsSettings(environmentOf(dev, "Rpc")).inferFunction).toBe(infer["name"]);
+    expect(infer).toMatchObject({ memorySize: 2048, timeout: 60 });
+    // Lambda gives a start at most 10 s.
+    expect(rpc["timeout"]).toBeGreaterThan(infer["timeout"]! + 10);
   });
 
   it("refuse webhooks until a secret was set", () => {
@@ -314,7 +328,7 @@ describe("the functions", () => {
 
   it("keep their logs for a month", () => {
     const kept = all(dev, "LogGroup").map(({ inputs }) => inputs["retentionInDays"]);
-    expect(kept).toHaveLength(7);
+    expect(kept).toHaveLength(8);
     expect(new Set(kept)).toEqual(new Set([30]));
   });
 });
@@ -323,9 +337,12 @@ describe("a deployment", () => {
   it("bundles the functions and the host by the repository's own scripts first", async () => {
     const { SORTIE_STACK_HOST_CERTIFICATE } = VARIANTS.host.options;
     const whole = await synthesise("dev", { SORTIE_STACK_HOST_CERTIFICATE }, "real");
-    expect(all(whole, "aws:lambda/function:Function")).toHaveLength(6);
+    expect(all(whole, "aws:lambda/function:Function")).toHaveLength(7);
     const codes = all(whole, "BucketObjectv2").map(({ inputs }) => inputs["key"]);
-    expect(new Set(codes).size).toBe(6);
+    expect(new Set(codes).size).toBe(7);
+    // The engine's native files, for the processor that the functions run on.
+    const native = "infer/node_modules/onnxruntime-node/bin/napi-v6/linux";
+    expect(readdirSync(join(root, ".sst/bundles/functions", native))).toEqual(["arm64"]);
     const build = one(whole, "docker-build:index:Image", "HostImageBuild");
     expect(statSync(join(build["context"].location, "index.mjs")).size).toBeGreaterThan(100_000);
     expect(build["dockerfile"].inline).toMatch(
