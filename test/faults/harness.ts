@@ -1,7 +1,7 @@
 // Real processes for the fault tests: servers on a temporary data directory, clients, and the proof that nothing is left.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -230,7 +230,16 @@ export class Ground implements AsyncDisposable {
   /** Keys of the blobs in the data directory, finished ones only. @param seen where the directory is, if not in its place */
   storedBlobs(seen: string = this.dataDir): string[] {
     const root = join(seen, "blobs");
-    return readdirSync(root, { recursive: true, withFileTypes: true })
+    let found: ReturnType<typeof listed> | undefined;
+    while (found === undefined) {
+      try {
+        found = listed(root);
+      } catch (error) {
+        // A folder was removed while it was read.
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT" || !existsSync(root)) throw error;
+      }
+    }
+    return found
       .filter((entry) => entry.isFile())
       .map((entry) => relative(root, join(entry.parentPath, entry.name)))
       .filter((key) => !key.startsWith("."))
@@ -302,3 +311,5 @@ function isThere(pid: number): boolean {
     return false;
   }
 }
+
+const listed = (root: string) => readdirSync(root, { recursive: true, withFileTypes: true });

@@ -32,9 +32,9 @@ function neighbour(value: number, step: 1 | -1): number {
   return view.getFloat64(0);
 }
 
-/** As many decimals mark a distance that is to be added before it is rounded. */
-const manyDecimals = 20;
-const exactPattern = /^[+-]?\d{1,320}\.\d{20,1100}$/;
+/** As many decimals mark a distance that is to be added before it is rounded: more than any double is printed with. */
+const manyDecimals = 30;
+const exactPattern = /^[+-]?\d{1,320}\.\d{30,1100}$/;
 
 /** Whether a range is written with more digits than a double can hold. */
 export const isExactRange = (text: string): boolean => exactPattern.test(text);

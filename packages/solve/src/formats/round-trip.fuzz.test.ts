@@ -154,6 +154,14 @@ describe("real models", () => {
 });
 
 describe("the range of a row", () => {
+  it.each([
+    [-0.0000010000000000000002, 0],
+    [-1.2345678901234567e-6, 1e-5],
+  ])("gives %s to %s back, whose distance is printed with many decimals", (lower, upper) => {
+    const { problem: read } = parseMps(bytesOf(mpsText(oneRow(lower, upper))));
+    expect([read.rowLower[0], read.rowUpper[0]]).toEqual([lower, upper]);
+  });
+
   it("gives any two bounds back, where a double for their distance does not", () => {
     let exact = 0;
     fc.assert(
