@@ -15,6 +15,8 @@ const project = (name: string, include: string[], extra: Record<string, unknown>
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks" as const,
+    // Many tests wait for processes of their own: one file after the other leaves a core idle.
+    maxWorkers: 2,
     ...extra,
   },
 });
@@ -35,10 +37,11 @@ export default defineConfig({
         globalSetup: ["test/conformance/record.ts"],
       }),
       project("cuvis", ["test/cuvis/**/*.test.ts"], {
+        maxWorkers: 1,
         testTimeout: 120_000,
         globalSetup: ["test/cuvis/record.ts"],
       }),
-      project("faults", ["test/faults/**/*.test.ts"], { testTimeout: 240_000 }),
+      project("faults", ["test/faults/**/*.test.ts"], { testTimeout: 240_000, maxWorkers: 1 }),
       project("fuzz", ["packages/*/src/**/*.fuzz.test.ts", "test/fuzz/**/*.test.ts"], { testTimeout: 120_000 }),
     ],
   },
