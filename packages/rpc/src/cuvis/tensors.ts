@@ -2,7 +2,9 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   bytesPerElement,
+  convertArray,
   isTensor,
+  type NumericArray,
   type PipelineDType,
   type PipelineTensor,
   type PipelineValue,
@@ -73,7 +75,10 @@ function tensorOf(tensor: cuvis.Tensor, name: string, size: number, bytes: Uint8
       `${field}: raw_data has ${bytes.byteLength} bytes; shape [${shape.join(", ")}] of ${name} needs ${count * size}`,
     );
   }
-  if (name === "float16") return { dtype: "float32", shape, data: widened(bytes, count) };
+  if (name === "float16") {
+    const half = { dtype: "float16", shape, data: aligned(bytes, "uint16", count) } as NumericArray<"float16">;
+    return convertArray(half, "float32");
+  }
   return { dtype: name as PipelineDType, shape, data: aligned(bytes, name as PipelineDType, count) };
 }
 
@@ -83,23 +88,6 @@ function aligned(bytes: Uint8Array, dtype: PipelineDType, count: number): Pipeli
   // Not by slice(): of a Buffer that is a view.
   const own = fits ? bytes : new Uint8Array(bytes);
   return view(dtype, own.buffer as ArrayBuffer, own.byteOffset, count);
-}
-
-function widened(bytes: Uint8Array, count: number): Float32Array {
-  const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const target = new Float32Array(count);
-  for (let i = 0; i < count; i++) target[i] = halfToNumber(source.getUint16(2 * i, true));
-  return target;
-}
-
-/** IEEE 754 binary16. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 /** A tensor as it goes to the client; undefined for an element type that the wire does not have. */
