@@ -66,3 +66,29 @@ export function onInterrupt(cancel: () => void): Disposable {
   process.on("SIGINT", listener);
   return { [Symbol.dispose]: () => process.off("SIGINT", listener) };
 }
+
+const EXIT_CANCELLED = 130;
+
+/** Runs a command that Ctrl-C cancels: its help if that is asked for, else its work, whose fault is told in one line. */
+export async function runInterruptible(
+  args: readonly string[],
+  help: string,
+  run: (signal: AbortSignal) => Promise<number>,
+): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const interrupt = new AbortController();
+  try {
+    using _listener = onInterrupt(() => interrupt.abort());
+    return await run(interrupt.signal);
+  } catch (error) {
+    if (interrupt.signal.aborted) {
+      process.stdout.write("Cancelled.\n");
+      return EXIT_CANCELLED;
+    }
+    process.stderr.write(`sortie: ${faultText(error)}\n`);
+    return 1;
+  }
+}

@@ -13,7 +13,7 @@ import {
   parseFilesParams,
 } from "@sortie/pipeline";
 import { encodeWeights } from "@sortie/sessions";
-import { faultText, onInterrupt, UsageError } from "../connect.ts";
+import { runInterruptible, UsageError } from "../connect.ts";
 import { findCubes, readCube, readWavelengths } from "../cube-file.ts";
 import { bytesText } from "../format.ts";
 import { openLive } from "../live.ts";
@@ -33,8 +33,6 @@ Fits the statistical nodes of a pipeline (means, covariances, ranges, principal 
 Exit codes: 0 the weights are written; 1 a fault in a file or the options; 130 cancelled.
 `;
 
-const EXIT_CANCELLED = 130;
-
 interface Options {
   readonly pipeline: string;
   readonly data: readonly string[];
@@ -45,24 +43,11 @@ interface Options {
   readonly wavelengths: string | undefined;
 }
 
-export async function fit(args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) {
-    process.stdout.write(HELP);
+export function fit(args: readonly string[]): Promise<number> {
+  return runInterruptible(args, HELP, async (signal) => {
+    await runFit(readOptions(args), signal);
     return 0;
-  }
-  const interrupt = new AbortController();
-  try {
-    using _listener = onInterrupt(() => interrupt.abort());
-    await runFit(readOptions(args), interrupt.signal);
-    return 0;
-  } catch (error) {
-    if (interrupt.signal.aborted) {
-      process.stdout.write("Cancelled.\n");
-      return EXIT_CANCELLED;
-    }
-    process.stderr.write(`sortie: ${faultText(error)}\n`);
-    return 1;
-  }
+  });
 }
 
 function readOptions(args: readonly string[]): Options {

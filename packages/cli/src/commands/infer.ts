@@ -11,7 +11,7 @@ import {
   chunkBytesOf,
   connect,
   faultText,
-  onInterrupt,
+  runInterruptible,
   SERVER_OPTIONS,
   type ServerChoice,
   UsageError,
@@ -48,8 +48,6 @@ Ctrl-C cancels the jobs; a second Ctrl-C leaves at once.
 Exit codes: 0 all cubes were done; 1 a fault in a file, the options, the server or a job; 130 cancelled.
 `;
 
-const EXIT_CANCELLED = 130;
-
 interface Options extends ServerChoice {
   readonly pipeline: string;
   readonly cubes: readonly string[];
@@ -72,23 +70,8 @@ interface Outcome {
   readonly failure?: string | undefined;
 }
 
-export async function infer(args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) {
-    process.stdout.write(HELP);
-    return 0;
-  }
-  const interrupt = new AbortController();
-  try {
-    using _listener = onInterrupt(() => interrupt.abort());
-    return await runInfer(readOptions(args), interrupt.signal);
-  } catch (error) {
-    if (interrupt.signal.aborted) {
-      process.stdout.write("Cancelled.\n");
-      return EXIT_CANCELLED;
-    }
-    process.stderr.write(`sortie: ${faultText(error)}\n`);
-    return 1;
-  }
+export function infer(args: readonly string[]): Promise<number> {
+  return runInterruptible(args, HELP, (signal) => runInfer(readOptions(args), signal));
 }
 
 function readOptions(args: readonly string[]): Options {
