@@ -3,8 +3,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,7 +12,7 @@ import * as aws from "@sortie/platform-aws";
 import { STREAM_FILTERS } from "../../stacks/stream-filter.ts";
 import { batchEvent } from "./batch-api.ts";
 import { type BatchJobState, BatchMachine, type OnExit, type Task } from "./batch-machine.ts";
-import { dynalite } from "./emulators.ts";
+import { startDynamo } from "./emulators.ts";
 import { identity } from "./environment.ts";
 import { matches, type Pattern } from "./event-pattern.ts";
 import { Faults } from "./faults.ts";
@@ -240,9 +238,9 @@ export class Cloud implements AsyncDisposable {
   }
 
   async #open(): Promise<void> {
-    const dynamo = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
-    const dynamoEndpoint = await listen(dynamo);
-    this.#closing.push(() => shut(dynamo));
+    const dynamo = await startDynamo();
+    const dynamoEndpoint = dynamo.endpoint;
+    this.#closing.push(() => dynamo.close());
     const bucket = await startS3(join(this.#folder, "s3"));
     this.#closing.push(() => bucket.close());
     const gateway = new Gateway({
@@ -360,19 +358,6 @@ async function createResources(dynamoEndpoint: string, s3Endpoint: string): Prom
     table.destroy();
     bucket.destroy();
   }
-}
-
-async function listen(server: Server): Promise<string> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-async function shut(server: Server): Promise<void> {
-  const closed = once(server, "close");
-  server.closeAllConnections();
-  server.close();
-  await closed;
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -1,11 +1,9 @@
 // A DynamoDB table for the tests: on dynalite in this process, or at the endpoint from outside. Deleted in the end.
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import * as dynamodb from "@aws-sdk/client-dynamodb";
 import * as aws from "@sortie/platform-aws";
 import { afterAll } from "vitest";
-import { dynalite } from "./emulators.ts";
+import { startDynamo } from "./emulators.ts";
 import { freshName, identity, outsideEndpoint } from "./environment.ts";
 
 const { CreateTableCommand, DeleteTableCommand, waitUntilTableExists } = dynamodb;
@@ -26,14 +24,9 @@ export function testTables(): () => Promise<TestTable> {
   return async () => {
     let endpoint = outsideEndpoint;
     if (endpoint === undefined) {
-      const server = dynalite({ createTableMs: 0, deleteTableMs: 0 });
-      server.listen(0, "127.0.0.1");
-      await once(server, "listening");
-      endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      closing.push(() => {
-        server.closeAllConnections();
-        return new Promise((resolve) => server.close(resolve));
-      });
+      const emulator = await startDynamo();
+      endpoint = emulator.endpoint;
+      closing.push(() => emulator.close());
     }
     const newClient = (maxAttempts = 5) => {
       const client = new dynamodb.DynamoDBClient({ ...identity, endpoint, maxAttempts });

@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import type { AddressInfo } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -19,7 +18,7 @@ import { type Context, getJob } from "@sortie/core";
 import * as aws from "@sortie/platform-aws";
 import { createRoutes } from "@sortie/rpc";
 import { loadModel, problemMessage } from "../../packages/cli/src/model-file.ts";
-import { dynalite } from "../aws/emulators.ts";
+import { startDynamo } from "../aws/emulators.ts";
 import { startS3 } from "../aws/s3-emulator.ts";
 import { hardMip } from "../faults/problems.ts";
 
@@ -112,13 +111,8 @@ async function until<T>(what: string, fact: () => Promise<T | undefined | false>
 
 /** Table and bucket on emulators, and the service's calls on them without a host between. */
 async function openService(folder: string, closing: AsyncDisposableStack) {
-  const tables = dynalite({ createTableMs: 0, deleteTableMs: 0 });
-  tables.listen(0, "127.0.0.1");
-  await once(tables, "listening");
-  closing.defer(async () => {
-    tables.closeAllConnections();
-    tables.close();
-  });
+  const tables = await startDynamo();
+  closing.defer(() => tables.close());
   const objects = await startS3(folder);
   closing.defer(() => objects.close());
   const environment = {
@@ -126,7 +120,7 @@ async function openService(folder: string, closing: AsyncDisposableStack) {
     AWS_ACCESS_KEY_ID: "S3RVER",
     AWS_SECRET_ACCESS_KEY: "S3RVER",
     AWS_EC2_METADATA_DISABLED: "true",
-    AWS_ENDPOINT_URL_DYNAMODB: `http://127.0.0.1:${(tables.address() as AddressInfo).port}`,
+    AWS_ENDPOINT_URL_DYNAMODB: tables.endpoint,
     AWS_ENDPOINT_URL_S3: objects.endpoint,
     SORTIE_TABLE: "sortie",
     SORTIE_BUCKET: "sortie",
