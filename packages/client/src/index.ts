@@ -1,12 +1,8 @@
 // The public face of @sortie/client.
-export {
-  type ClientOptions,
-  JobEndedError,
-  type ProblemMessage,
-  type SolveResult,
-  SortieClient,
-  type TransferProgress,
-} from "./client.ts";
+export { SortieClient } from "./client.ts";
+export type { CallOptions, TransferProgress } from "./context.ts";
+export type { SolveResult } from "./download.ts";
+export { JobEndedError } from "./errors.ts";
 export {
   InferenceClient,
   type InferenceOutput,
@@ -14,4 +10,7 @@ export {
   type InferenceRequest,
   type InputArray,
 } from "./inference.ts";
+export type { ClientOptions } from "./limits.ts";
 export { type LinkTransferOptions, LinkTransfers, TransferError } from "./link-transfers.ts";
+export type { ProblemMessage } from "./message.ts";
+export type { SubmitOptions } from "./upload.ts";

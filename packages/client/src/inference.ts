@@ -1,7 +1,9 @@
 // Inferences as jobs: inputs go in chunks, outputs come in chunks; waiting, cancelling and deleting are SortieClient's.
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { dtypeOfElementType, elementTypeOfDType, InferenceService } from "@sortie/wire";
-import { type CallOptions, type ClientOptions, call, inParallel, type TransferProgress } from "./client.ts";
+import { type CallOptions, call, type TransferProgress } from "./context.ts";
+import { inParallel } from "./in-parallel.ts";
+import type { ClientOptions } from "./limits.ts";
 
 /** An array that is sent: little-endian elements in row-major order, under the name of a port. */
 export interface InputArray {

@@ -10,18 +10,10 @@ import {
   TransferService,
   UploadState,
 } from "@sortie/wire";
-import {
-  arraysOf,
-  type CallOptions,
-  call,
-  headerOf,
-  inParallel,
-  type OutgoingArray,
-  type ProblemMessage,
-  type SolveResult,
-  solutionOf,
-  type TransferProgress,
-} from "./client.ts";
+import { type CallOptions, call, type TransferProgress } from "./context.ts";
+import { type SolveResult, solutionOf } from "./download.ts";
+import { inParallel } from "./in-parallel.ts";
+import { arraysOf, headerOf, type OutgoingArray, type ProblemMessage } from "./message.ts";
 
 export interface LinkTransferOptions {
   /** Bytes of one part, a multiple of 8 from 1024 to 4 MiB. Default 4 MiB. */
