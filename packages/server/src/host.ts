@@ -9,6 +9,7 @@ import Fastify from "fastify";
 import type { Logger } from "pino";
 import { ByteBudget } from "./byte-budget.ts";
 import { type IdentifyRequest, refusalOf } from "./caller.ts";
+import { createCorsHandler } from "./cors.ts";
 import { createFront, type Front, type TlsOptions } from "./front.ts";
 import { createMetrics, type FinishedCall, type ReadGauges } from "./metrics.ts";
 import { createRpcHandler, type NodeRequest, type NodeResponse } from "./rpc-handler.ts";
@@ -26,6 +27,8 @@ export interface HostOptions {
   /** Services with a limit of their own, which their routes keep as well, by full name. */
   readonly serviceLimits?: Readonly<Record<string, number>> | undefined;
   readonly logger: Logger;
+  /** Origins whose pages may call from a browser; "*" is every one. Default: none. */
+  readonly corsOrigins?: readonly string[] | undefined;
   /** Answers signed links. Absent: there are none. */
   readonly transfers?: TransferHandler | undefined;
   readonly tls?: TlsOptions | undefined;
@@ -123,6 +126,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     streamResetBurst: 100_000,
     streamResetRate: 10_000,
   });
+  const isPreflight = createCorsHandler(options.corsOrigins ?? []);
   const sessions = new Set<ServerHttp2Session>();
   http2.on("session", (session) => {
     sessions.add(session);
@@ -141,6 +145,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     // Nothing listens here: the front hands the connections over.
     serverFactory: (handler) => {
       const listener = (request: NodeRequest, response: NodeResponse) => {
+        if (isPreflight(request, response)) return;
         if (options.transfers?.(request, response)) return;
         if (!rpc.handle(request, response)) handler(request as never, response as never);
       };

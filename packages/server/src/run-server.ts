@@ -107,6 +107,7 @@ async function serve(settings: Settings, options: RunOptions, logger: Logger, st
       interceptors: app.interceptors,
       identify: app.identify,
       transfers: app.transfers,
+      corsOrigins: settings.corsOrigins,
       maxMessageBytes: settings.maxMessageBytes,
       serviceLimits: app.serviceLimits,
       maxInFlightBytes: settings.maxInFlightMb * 1024 * 1024,

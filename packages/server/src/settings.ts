@@ -140,6 +140,10 @@ function defaultMemoryBudgetMb(): number {
   return Math.max(256, Math.floor((bytes * 0.75) / MIB));
 }
 
+const originList = z
+  .union([z.array(z.string()), z.string().transform((list) => list.split(",").map((origin) => origin.trim()))])
+  .pipe(z.array(z.string().regex(/^(\*|https?:\/\/[\w.:[\]-]+)$/)));
+
 /** Every setting. The order is the order of the help and of the reference page. */
 export const SETTINGS = {
   port: integer(
@@ -163,6 +167,15 @@ export const SETTINGS = {
     schema: z.string().regex(/^https?:\/\/[\w.:[\]-]+$/),
     default: () => undefined,
     defaultText: "the address by which a client calls",
+  }),
+  corsOrigins: setting<readonly string[]>({
+    flag: "cors-origins",
+    argument: "ORIGINS",
+    allowed: 'origins such as https://app.example, separated by commas, or "*"',
+    text: "Origins whose pages may call this server from a browser, separated by commas; `*` is every one. Without it browsers keep other pages away, which also shields a server on this machine from pages that its user happens to visit.",
+    schema: originList,
+    default: () => [],
+    defaultText: "none",
   }),
   dataDirectory: setting<string>({
     flag: "data",
