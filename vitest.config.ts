@@ -41,8 +41,12 @@ export default defineConfig({
         testTimeout: 120_000,
         globalSetup: ["test/cuvis/record.ts"],
       }),
+      project("browser", ["test/browser/**/*.test.ts"], { testTimeout: 120_000, maxWorkers: 1 }),
       project("faults", ["test/faults/**/*.test.ts"], { testTimeout: 240_000, maxWorkers: 1 }),
-      project("fuzz", ["packages/*/src/**/*.fuzz.test.ts", "test/fuzz/**/*.test.ts"], { testTimeout: 120_000 }),
+      project("fuzz", ["packages/*/src/**/*.fuzz.test.ts", "test/fuzz/**/*.test.ts"], {
+        testTimeout: 120_000,
+        setupFiles: ["test/fuzz-seed.ts"],
+      }),
     ],
   },
 });
