@@ -21,13 +21,11 @@ const finite = fc.oneof(
   fc.constantFrom(0.1, 1 / 3, -1e-300, 5e-324, 123456789.12345679, 1e19),
 );
 const nonzero = finite.filter((value) => value !== 0);
-const bounds = fc
-  .tuple(fc.oneof(finite, fc.constant(-inf)), fc.oneof(finite, fc.constant(inf)))
-  .map(([a, b]) => {
-    // 0 and -0 are one bound, and an equality has one right-hand side: no format writes both.
-    if (a === b) return [a, a] as const;
-    return a > b ? ([b, a] as const) : ([a, b] as const);
-  });
+const bounds = fc.tuple(fc.oneof(finite, fc.constant(-inf)), fc.oneof(finite, fc.constant(inf))).map(([a, b]) => {
+  // 0 and -0 are one bound, and an equality has one right-hand side: no format writes both.
+  if (a === b) return [a, a] as const;
+  return a > b ? ([b, a] as const) : ([a, b] as const);
+});
 const name = fc.oneof(
   fc.string({ unit: fc.constantFrom(..."abexyzE0123._()+-* \"'$<:\\é[]"), maxLength: 9 }),
   fc.constantFrom(
