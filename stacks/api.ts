@@ -17,7 +17,8 @@ const INFER_MEMORY_MIB = 2048;
 
 /**
  * Runs one inference on a session's pipeline while its caller waits, so Lambda makes no second attempt. It reads weights and
- * models, and writes the session's row; it starts nothing. ONNX Runtime lies in its bundle.
+ * models, writes the session's row, and has the client's files for nodes that read or write some; it starts nothing. ONNX
+ * Runtime lies in its bundle.
  */
 export function createInfer(site: Site, storage: Storage, environment: Input<Environment>) {
   return createFunction(
@@ -28,7 +29,7 @@ export function createInfer(site: Site, storage: Storage, environment: Input<Env
       memoryMiB: INFER_MEMORY_MIB,
       timeoutSeconds: INFER_SECONDS,
       environment,
-      permissions: [...rows(storage.table.arn), ...blobs(storage.bucket.arn, [SESSION_PREFIX])],
+      permissions: [...rows(storage.table.arn), ...blobs(storage.bucket.arn, [SESSION_PREFIX, FILES_PREFIX])],
     },
     site,
   );
@@ -72,7 +73,7 @@ export function createApi(site: Site, storage: Storage, infer: sst.aws.Function,
             "x-grpc-web",
             "x-user-agent",
           ],
-          exposeHeaders: ["grpc-message", "grpc-status", "grpc-status-details-bin"],
+          exposeHeaders: ["grpc-message", "grpc-status", "grpc-status-details-bin", "sortie-version"],
           allowCredentials: false,
           maxAge: "1 hour",
         },

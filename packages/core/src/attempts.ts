@@ -54,6 +54,8 @@ export interface NewResult {
   readonly status?: string | undefined;
   /** Of the solution; absent if there is none. */
   readonly objective?: number | undefined;
+  /** Where the work stood when it ended, in place of what was told of it last. */
+  readonly progress?: { readonly [key: string]: Value } | undefined;
 }
 
 interface PendingIncumbent {
@@ -276,6 +278,7 @@ export class Attempt {
     const writeBack = (performance.now() - started) / 1000;
     await this.#end("completed", {
       result: stored as unknown as Value,
+      ...(result.progress && { progress: result.progress }),
       timings: { ...this.job.timings, ...timings, writeBack } as Value,
     });
   }

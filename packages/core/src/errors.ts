@@ -23,6 +23,8 @@ export type Reason =
   | "unauthenticated"
   | "key-reused-with-other-body"
   | "feature-unsupported"
+  /** A chunk is not what its sender's digest says. Nothing was stored; the same chunk may be sent again. */
+  | "chunk-altered"
   /** Stored bytes are missing or altered. */
   | "stored-object-corrupt"
   | "disk-full"

@@ -21,6 +21,7 @@ export const CODE_OF_REASON = {
   unauthenticated: Code.Unauthenticated,
   "key-reused-with-other-body": Code.AlreadyExists,
   "feature-unsupported": Code.Unimplemented,
+  "chunk-altered": Code.DataLoss,
   "stored-object-corrupt": Code.DataLoss,
   "disk-full": Code.ResourceExhausted,
   "data-directory-in-use": Code.FailedPrecondition,

@@ -81,6 +81,17 @@ describe("a solve job", () => {
     expect(await getJob(world, anyCaller, id)).toMatchObject({ state: "completed" });
   });
 
+  it("shows where the solve ended, not what was told of it last", async () => {
+    const world = openWorld();
+    const id = await submitLp(world);
+    const engine = engineThat(async (_problem, { hooks }) => {
+      hooks?.onProgress?.({ seconds: 1, objective: 5, iterations: 2 });
+      return { ...answer, iterations: 3 };
+    });
+    await run(world, id, engine);
+    expect((await getJob(world, anyCaller, id))?.progress).toEqual({ seconds: 0, objective: 1, iterations: 3 });
+  });
+
   it("goes back to the queue at once when its worker must leave while it loads", async () => {
     const world = openWorld();
     const id = await submitLp(world);

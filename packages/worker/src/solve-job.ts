@@ -181,6 +181,11 @@ function lpResult(solution: LpSolution): NewResult {
     ],
     status: solution.termination,
     objective: solution.primal.length > 0 ? solution.primalObjective : undefined,
+    progress: progressFacts({
+      seconds: solution.solveSeconds,
+      objective: solution.primal.length > 0 ? solution.primalObjective : undefined,
+      iterations: solution.iterations,
+    }),
   };
 }
 
@@ -204,6 +209,13 @@ function mipResult(solution: MipSolution): NewResult {
     arrays: [{ name: RESULT_ARRAY.mip, data: solution.solution }],
     status: solution.termination,
     objective: solution.solution.length > 0 ? solution.objective : undefined,
+    progress: progressFacts({
+      seconds: solution.solveSeconds,
+      ...(solution.solution.length > 0 && { objective: solution.objective, gap: solution.gap }),
+      bound: solution.bound,
+      nodes: solution.nodes,
+      iterations: solution.simplexIterations,
+    }),
   };
 }
 

@@ -53,6 +53,7 @@ import {
   type UploadHeader,
 } from "@sortie/wire";
 import { ARRAY_FIELDS, RESULT_LABELS, ROW_NAMES, VARIABLE_NAMES } from "./array-fields.ts";
+import { checkChunkDigest, sha256Hex } from "./chunk-digests.ts";
 import {
   type BroughtArray,
   foldReceipts,
@@ -81,6 +82,10 @@ export interface Call {
   readonly baseUrl: string;
   /** The address that is to be told of the job that the call makes; not checked yet. */
   readonly webhook?: string | undefined;
+  /** What the client says the SHA-256 of the chunk is that it sends; hexadecimal, not checked yet. */
+  readonly chunkSha256?: string | undefined;
+  /** Set where the client wants to know the SHA-256 of the chunk that it gets. */
+  readonly tellChunkSha256?: ((sha256: string) => void) | undefined;
 }
 
 const LOG_SLICE_BYTES = 256 * 1024;
@@ -131,6 +136,10 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
       const { uploadId, chunk } = request;
       try {
         const field = addressedField(chunk);
+        const data = chunk?.data ?? new Uint8Array();
+        if (call.chunkSha256 !== undefined) {
+          await checkChunkDigest(field.wireName, chunk?.elementOffset ?? 0n, data, call.chunkSha256);
+        }
         const chunksReceived = await putChunk(
           context,
           call.caller,
@@ -140,7 +149,7 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
             elementBytes: field.elementBytes,
             elementOffset: Number(chunk?.elementOffset ?? 0n),
             totalElements: Number(chunk?.totalElements ?? 0n),
-            data: chunk?.data ?? new Uint8Array(),
+            data,
           },
           inspectChunk(field.wireName),
           call,
@@ -233,6 +242,7 @@ export function createCuOptHandlers(context: Context, options: CuOptOptions) {
         options.maxMessageBytes - CHUNK_ENVELOPE_BYTES,
         call,
       );
+      call.tellChunkSha256?.(await sha256Hex(data));
       return { downloadId, fieldId, elementOffset, elementsInChunk: BigInt(elements), data };
     },
 

@@ -4,6 +4,7 @@ import type { Compression, UniversalHandler } from "@connectrpc/connect/protocol
 import { errorGuard, type FaultLog } from "./error-guard.ts";
 import { createHealth, type Health } from "./health.ts";
 import { describedServices, reflectionRoutes } from "./reflection.ts";
+import { VERSION, VERSION_HEADER } from "./version.ts";
 
 /** The same services twice: JSON needs typed messages, while binary routes may take some messages undecoded. */
 export interface HostRoutes {
@@ -62,11 +63,22 @@ export function mountRoutes(options: MountOptions): Mount {
     register(router);
     health.routes(router);
     reflectionRoutes(router, services);
-    return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+    return new Map(router.handlers.map((handler) => [handler.requestPath, sayingVersion(handler)]));
   };
   const binary = pathsOf(options.routes.binary);
   const json = pathsOf(options.routes.json);
   return { handlerOf: (head) => (speaksJson(head) ? json : binary).get(head.path), health };
+}
+
+/** Answers as the handler does, with the header that says who answers; errors too. */
+function sayingVersion(handler: UniversalHandler): UniversalHandler {
+  const answer = async (request: Parameters<UniversalHandler>[0]): ReturnType<UniversalHandler> => {
+    const given = await handler(request);
+    const header = new Headers(given.header);
+    header.set(VERSION_HEADER, VERSION);
+    return { ...given, header };
+  };
+  return Object.assign(answer, handler);
 }
 
 const JSON_CONTENT_TYPE = /^application\/(connect\+|grpc\+|grpc-web\+)?json\b/i;
@@ -85,6 +97,7 @@ export function protocolOf(contentType: string): Protocol {
 export function unknownMethodHeaders(path: string, contentType: string): Record<string, string> {
   return {
     "content-type": contentType,
+    [VERSION_HEADER]: VERSION,
     "grpc-status": "12",
     "grpc-message": encodeURIComponent(`this server has no method ${path}`),
   };

@@ -91,6 +91,10 @@ function toMessage(context: Context, job: CoreJob) {
   const waiting = job.state === "queued" ? context.dispatcher.waiting(job.id) : undefined;
   const time = (ms: number | undefined) => (ms === undefined ? undefined : timestampFromMs(ms));
   const fact = (name: string) => decodeFloat(job.progress[name]);
+  const count = (name: string) => {
+    const value = fact(name);
+    return value !== undefined && Number.isSafeInteger(value) ? BigInt(value) : undefined;
+  };
   const solves = job.kind === "lp" || job.kind === "mip";
   const init: JobInit = known({
     id: job.id,
@@ -120,6 +124,8 @@ function toMessage(context: Context, job: CoreJob) {
     timings: known({ ...job.timings }),
     inboxFile: job.inboxFile,
     webhookNote: job.webhook?.note,
+    nodes: count("nodes"),
+    iterations: count("iterations"),
     settingsWithoutEffect: solves ? settingsWithoutEffect(settingsFromJson(task.settings)) : [],
   });
   return create(JobSchema, init);

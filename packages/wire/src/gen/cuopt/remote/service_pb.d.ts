@@ -1059,7 +1059,8 @@ export declare const CuOptRemoteService: GenService<{
     output: typeof StartChunkedUploadResponseSchema;
   },
   /**
-   * Stores one slice of one array. Any order is fine.
+   * Stores one slice of one array. Any order is fine. A request header `sortie-chunk-sha256` (hexadecimal, of `data`) is
+   * compared: DATA_LOSS names array and element if it does not fit, and nothing is stored.
    *
    * @generated from rpc cuopt.remote.CuOptRemoteService.SendArrayChunk
    */
@@ -1109,7 +1110,8 @@ export declare const CuOptRemoteService: GenService<{
     output: typeof StartChunkedDownloadResponseSchema;
   },
   /**
-   * One slice of one array of a result. Stateless: any order, any repetition.
+   * One slice of one array of a result. Stateless: any order, any repetition. With a request header
+   * `sortie-want-chunk-sha256`, of any value, the answer has a header `sortie-chunk-sha256`.
    *
    * @generated from rpc cuopt.remote.CuOptRemoteService.GetResultChunk
    */

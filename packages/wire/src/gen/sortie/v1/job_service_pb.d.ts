@@ -290,6 +290,18 @@ export declare type Job = Message<"sortie.v1.Job"> & {
    * @generated from field: string webhook_note = 28;
    */
   webhookNote: string;
+
+  /**
+   * Nodes of the search tree that were explored, and iterations that the method has made, as far as they are known.
+   *
+   * @generated from field: optional int64 nodes = 29;
+   */
+  nodes?: bigint | undefined;
+
+  /**
+   * @generated from field: optional int64 iterations = 30;
+   */
+  iterations?: bigint | undefined;
 };
 
 /**
