@@ -31,6 +31,10 @@ export default defineConfig({
       project("contract", ["test/contract/**/*.test.ts"]),
       project("e2e", ["test/e2e/**/*.test.ts"]),
       project("docs", ["test/docs/**/*.test.ts"], { maxWorkers: 1 }),
+      project("client", ["test/client/**/*.test.ts"], {
+        testTimeout: 240_000,
+        globalSetup: ["test/client/record.ts"],
+      }),
       project("conformance", ["test/conformance/**/*.test.ts"], {
         testTimeout: 240_000,
         // Most of these tests wait: for a job, for a function to end its wait, for a lease.

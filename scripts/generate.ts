@@ -1,14 +1,15 @@
 // Generates packages/wire/src/gen from proto/, and packages/pipeline/src/gen from proto/onnx, with buf and
-// protoc-gen-es, both from node_modules and without network.
+// protoc-gen-es, both from node_modules and without network; and the client's typed settings from the solver's catalogue.
 //
 // Usage: npm run generate            writes the generated code
 //        npm run generate -- --check generates elsewhere and fails if the result differs from what is there
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { clientSettingsSource } from "./client-settings.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -40,6 +41,20 @@ function runBuf(base: string, options: readonly string[]): void {
   );
   if (result.error) throw result.error;
   if (result.status !== 0) throw new Error(`buf generate failed with exit code ${result.status}`);
+}
+
+const CLIENT_SETTINGS = join("packages", "client", "src", "setting-fields.ts");
+
+/** The client's settings, formatted as the rest of the sources. */
+function clientSettings(): string {
+  const result = spawnSync(
+    process.execPath,
+    [join(root, "node_modules/@biomejs/biome/bin/biome"), "format", `--stdin-file-path=${CLIENT_SETTINGS}`],
+    { cwd: root, input: clientSettingsSource(), encoding: "utf8", stdio: ["pipe", "pipe", "inherit"] },
+  );
+  if (result.error) throw result.error;
+  if (result.status !== 0) throw new Error(`biome format failed with exit code ${result.status}`);
+  return result.stdout;
 }
 
 /** All files below `folder`: path relative to it (with forward slashes) → content. */
@@ -79,9 +94,16 @@ if (values.check) {
         process.stdout.write(`${folder} is up to date\n`);
       }
     }
+    if (readFileSync(join(root, CLIENT_SETTINGS), "utf8") === clientSettings()) {
+      process.stdout.write(`${CLIENT_SETTINGS} is up to date\n`);
+    } else {
+      process.stderr.write(`${CLIENT_SETTINGS} is not what the catalogue says; run \`npm run generate\`\n`);
+      process.exitCode = 1;
+    }
   } finally {
     rmSync(base, { recursive: true, force: true });
   }
 } else {
   generate(root);
+  writeFileSync(join(root, CLIENT_SETTINGS), clientSettings());
 }

@@ -8,7 +8,11 @@ const steps: readonly (readonly [string, readonly string[]])[] = [
   ["generated code", ["scripts/generate.ts", "--check"]],
   [
     "tests",
-    ["node_modules/vitest/vitest.mjs", "run", "--project", "unit", "--project", "contract", "--project", "e2e"],
+    [
+      "node_modules/vitest/vitest.mjs",
+      "run",
+      ...["unit", "contract", "e2e", "client"].flatMap((project) => ["--project", project]),
+    ],
   ],
 ];
 

@@ -2,16 +2,13 @@
 //
 // A global setup of the test project: what it returns runs once all tests have ended. A run of chosen files or tests is not
 // complete; it leaves the document alone.
-import { globSync, writeFileSync } from "node:fs";
-import { basename } from "node:path";
-import { fileURLToPath } from "node:url";
-import type { TestCase, TestProject } from "vitest/node";
+import { writeFileSync } from "node:fs";
+import type { TestProject } from "vitest/node";
+import { completeRun, type Outcome, outcomeOf } from "../scenario-run.ts";
 import { HOSTS, reasonAgainst } from "./hosts.ts";
 import { GROUPS, SCENARIOS, type Scenario } from "./scenarios.ts";
 
 const DOCUMENT = new URL("../../docs/conformance.md", import.meta.url);
-
-type Outcome = "passed" | "failed" | "not run";
 
 /** Where a scenario is proved: on each transport of each host that can, or once without. */
 function placesOf({ number, codec }: Scenario): readonly string[] {
@@ -28,12 +25,8 @@ const key = (number: string, host = "", transport = ""): string => `${number}|${
 
 export default function setup(project: TestProject): () => void {
   return () => {
-    const { vitest } = project;
-    const modules = vitest.state.getTestModules().filter((module) => module.project.name === project.name);
-    const tests = modules.flatMap((module) => [...module.children.allTests()]);
-    const ran = new Set(modules.map((module) => basename(module.moduleId)));
-    const all = globSync("*.test.ts", { cwd: fileURLToPath(new URL(".", import.meta.url)) });
-    if (vitest.config.testNamePattern !== undefined || !all.every((file) => ran.has(file))) return;
+    const tests = completeRun(project, new URL(".", import.meta.url));
+    if (!tests) return;
 
     const outcomes = new Map<string, Outcome>();
     for (const test of tests) {
@@ -53,12 +46,6 @@ export default function setup(project: TestProject): () => void {
       documentOf((place) => outcomes.get(place) ?? "not run"),
     );
   };
-}
-
-function outcomeOf(test: TestCase): Outcome {
-  const { state } = test.result();
-  if (state === "passed") return "passed";
-  return state === "failed" ? "failed" : "not run";
 }
 
 function documentOf(outcome: (place: string) => Outcome): string {

@@ -18,7 +18,7 @@ export interface Group {
   readonly scenarios: readonly Scenario[];
 }
 
-const CLIENT = "client side";
+const CLIENT = "client side: docs/conformance-client.md";
 const PROCESSES = "about the original's processes, which are not here";
 const PDLP = "our PDLP engine is a later step";
 const CONES = "quadratic constraints are refused (O9)";

@@ -2,8 +2,8 @@
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { dtypeOfElementType, elementTypeOfDType, InferenceService } from "@sortie/wire";
 import { type CallOptions, call, type TransferProgress } from "./context.ts";
-import { inParallel } from "./in-parallel.ts";
-import type { ClientOptions } from "./limits.ts";
+import { type InFlight, inParallel } from "./in-parallel.ts";
+import { type ClientOptions, type Limits, limitsOf } from "./limits.ts";
 
 /** An array that is sent: little-endian elements in row-major order, under the name of a port. */
 export interface InputArray {
@@ -41,18 +41,13 @@ export interface InferenceOutputs {
   readonly values: Readonly<Record<string, string>>;
 }
 
-const DEFAULT_CHUNK_BYTES = 16 * 1024 * 1024;
-const DEFAULT_PARALLEL = 4;
-
 export class InferenceClient {
   readonly #rpc: Client<typeof InferenceService>;
-  readonly #chunkBytes: number;
-  readonly #parallel: number;
+  readonly #limits: Limits;
 
   constructor(transport: Transport, options: ClientOptions = {}) {
     this.#rpc = createClient(InferenceService, transport);
-    this.#chunkBytes = options.chunkBytes ?? DEFAULT_CHUNK_BYTES;
-    this.#parallel = options.parallelChunks ?? DEFAULT_PARALLEL;
+    this.#limits = limitsOf(options);
   }
 
   /** Uploads the inputs and submits the inference. @returns the job's id */
@@ -86,20 +81,28 @@ export class InferenceClient {
     const step = this.#budget(maxMessageBytes);
     const totalBytes = inputs.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
     let doneBytes = 0;
-    await inParallel(chunksOf(inputs, step), this.#parallel, async ({ input, offset, total, data }) => {
-      const chunk = { uploadId, input, byteOffset: BigInt(offset), totalBytes: BigInt(total), data };
-      await this.#rpc.sendInputChunk(chunk, call(options));
-      doneBytes += data.byteLength;
-      options.onProgress?.({ doneBytes, totalBytes });
-    });
+    await inParallel(
+      chunksOf(inputs, step),
+      this.#inFlight(options, ({ data }) => data.byteLength),
+      async ({ input, offset, total, data }) => {
+        const chunk = { uploadId, input, byteOffset: BigInt(offset), totalBytes: BigInt(total), data };
+        await this.#rpc.sendInputChunk(chunk, call(options));
+        doneBytes += data.byteLength;
+        options.onProgress?.({ doneBytes, totalBytes });
+      },
+    );
     return uploadId;
   }
 
   /** Bytes of array data that fit one message: a tenth is left for the rest of it. Whole elements of every type. */
   #budget(maxMessageBytes: bigint): number {
-    const server = Number(maxMessageBytes);
-    const budget = server > 0 ? Math.min(this.#chunkBytes, Math.floor((server * 9) / 10)) : this.#chunkBytes;
+    const budget = this.#limits.chunkBytesFor(maxMessageBytes);
     return Math.max(8, budget - (budget % 8));
+  }
+
+  #inFlight<T>({ signal }: CallOptions, bytesOf: (item: T) => number): InFlight<T> {
+    const { parallelChunks, bytesInFlight } = this.#limits;
+    return { width: parallelChunks, bytes: bytesInFlight, bytesOf, signal };
   }
 
   /** All outputs of a completed job. */
@@ -114,20 +117,24 @@ export class InferenceClient {
       mediaType,
       caption,
     }));
-    await inParallel(slicesOf(arrays, step), this.#parallel, async ({ array, offset, length }) => {
-      for (let at = offset; at < offset + length; ) {
-        const maxBytes = BigInt(offset + length - at);
-        const { data } = await this.#rpc.getOutputChunk(
-          { downloadId, output: array.name, byteOffset: BigInt(at), maxBytes },
-          call(options),
-        );
-        if (data.byteLength === 0 || data.byteLength > maxBytes) {
-          throw new Error(`the server sent ${data.byteLength} bytes of output ${array.name}, asked for ${maxBytes}`);
+    await inParallel(
+      slicesOf(arrays, step),
+      this.#inFlight(options, ({ length }) => length),
+      async ({ array, offset, length }) => {
+        for (let at = offset; at < offset + length; ) {
+          const maxBytes = BigInt(offset + length - at);
+          const { data } = await this.#rpc.getOutputChunk(
+            { downloadId, output: array.name, byteOffset: BigInt(at), maxBytes },
+            call(options),
+          );
+          if (data.byteLength === 0 || data.byteLength > maxBytes) {
+            throw new Error(`the server sent ${data.byteLength} bytes of output ${array.name}, asked for ${maxBytes}`);
+          }
+          array.bytes.set(data, at);
+          at += data.byteLength;
         }
-        array.bytes.set(data, at);
-        at += data.byteLength;
-      }
-    });
+      },
+    );
     await this.#rpc.finishOutputDownload({ downloadId }, call(options)).catch(() => undefined);
     return { arrays, numbers: result?.numbers ?? {}, values: result?.values ?? {} };
   }

@@ -11,9 +11,13 @@ import {
   UploadState,
 } from "@sortie/wire";
 import { type CallOptions, call, type TransferProgress } from "./context.ts";
+import { sha256Of } from "./digest.ts";
 import { type SolveResult, solutionOf } from "./download.ts";
+import { SortieError } from "./errors.ts";
 import { inParallel } from "./in-parallel.ts";
 import { arraysOf, headerOf, type OutgoingArray, type ProblemMessage } from "./message.ts";
+import { ResumeError } from "./resume.ts";
+import { pause } from "./signals.ts";
 
 export interface LinkTransferOptions {
   /** Bytes of one part, a multiple of 8 from 1024 to 4 MiB. Default 4 MiB. */
@@ -37,7 +41,7 @@ export interface LinkSubmitOptions extends SendOptions {
 }
 
 /** A link was refused, or what came over it is not what was stored. */
-export class TransferError extends Error {
+export class TransferError extends SortieError {
   override readonly name = "TransferError";
   /** HTTP status; undefined where the answer itself was wrong. */
   readonly status: number | undefined;
@@ -87,7 +91,7 @@ export class LinkTransfers {
 
   /**
    * Sends what the server does not have of the problem's arrays.
-   * @throws TransferError, or an error that names the array if the upload was made for another problem
+   * @throws TransferError; ResumeError, which names the array, if the upload was made for another problem
    */
   async send(uploadId: string, problem: ProblemMessage, options: SendOptions = {}): Promise<void> {
     const { state, arrays, receivedBytes, totalBytes } = await this.#service.getUploadState(
@@ -102,7 +106,7 @@ export class LinkTransfers {
       const array = outgoing.get(fieldId);
       const found = array ? array.bytes.byteLength / array.elementBytes : 0;
       if (!array || BigInt(found) !== elements) {
-        throw new Error(
+        throw new ResumeError(
           `upload ${uploadId} is of another problem: its array ${name} has ${elements} elements, not ${found}`,
         );
       }
@@ -112,7 +116,7 @@ export class LinkTransfers {
       const parts = await Promise.all(missing.slice(at, at + LINKS_PER_CALL).map(readPart));
       const links = await this.#linksTo(uploadId, parts, options);
       const jobs = parts.map((part, i) => ({ part, link: links[i] as SignedLink }));
-      await inParallel(jobs, this.#parallel, async ({ part, link }) => {
+      await inParallel(jobs, { width: this.#parallel }, async ({ part, link }) => {
         await this.#put(uploadId, part, link, options);
         doneBytes += part.bytes.byteLength;
         options.onProgress?.({ doneBytes, totalBytes: Number(totalBytes) });
@@ -148,7 +152,7 @@ export class LinkTransfers {
       for (const { fieldId, elements } of arrays) {
         if (!targets.has(fieldId)) targets.set(fieldId, new Float64Array(Number(elements)));
       }
-      await inParallel(page.parts, this.#parallel, async ({ blob, byteOffset, bytes, sha256, link }) => {
+      await inParallel(page.parts, { width: this.#parallel }, async ({ blob, byteOffset, bytes, sha256, link }) => {
         const data = await this.#get(link, Number(bytes), sha256, options);
         for (const array of arrays) {
           if (array.blob !== blob) continue;
@@ -235,23 +239,18 @@ export class LinkTransfers {
   }
 }
 
+/** Where nothing can be digested, the server takes the bytes as they are. */
+const NO_DIGEST = new Uint8Array(0);
+
 async function readPart({ array, part }: { array: OutgoingArray; part: Part }): Promise<MissingPart> {
   const start = Number(part.elementOffset) * array.elementBytes;
   const bytes = array.bytes.subarray(start, start + Number(part.bytes));
-  return { array, elementOffset: Number(part.elementOffset), bytes, sha256: await sha256Of(bytes) };
-}
-
-/** Empty where there is no WebCrypto, as on pages that came in clear: the server then takes the bytes as they are. */
-async function sha256Of(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
-  const { subtle } = globalThis.crypto ?? {};
-  return subtle ? new Uint8Array(await subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)) : new Uint8Array(0);
+  return { array, elementOffset: Number(part.elementOffset), bytes, sha256: (await sha256Of(bytes)) ?? NO_DIGEST };
 }
 
 async function isDigestOf(bytes: Uint8Array, sha256: Uint8Array): Promise<boolean> {
   const found = await sha256Of(bytes);
-  return (
-    found.byteLength === 0 || (found.byteLength === sha256.byteLength && found.every((byte, i) => byte === sha256[i]))
-  );
+  return !found || (found.byteLength === sha256.byteLength && found.every((byte, i) => byte === sha256[i]));
 }
 
 /** Copies what two stretches of one blob share. @returns the number of bytes */
@@ -261,18 +260,4 @@ function copyOverlap(data: Uint8Array, dataOffset: number, target: Uint8Array, t
   if (from >= to) return 0;
   target.set(data.subarray(from - dataOffset, to - dataOffset), from - targetOffset);
   return to - from;
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
 }
