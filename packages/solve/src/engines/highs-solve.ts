@@ -6,6 +6,7 @@ import { ValidationError } from "../problem.ts";
 import { settingsWithoutEffect } from "../settings.ts";
 import { solveLp } from "./highs-lp.ts";
 import { solveMip } from "./highs-mip.ts";
+import { withIntegralBounds } from "./highs-model.ts";
 import { timeLimitOf } from "./highs-options.ts";
 import type { HighsLog, Outlets, SolveContext, SolveTask } from "./highs-run.ts";
 import { type LpAnswer, lpAnswer, lpWithout } from "./lp-outcome.ts";
@@ -34,7 +35,9 @@ export function solveWithHighs(highs: Highs, log: HighsLog, task: SolveTask, out
     outlets.log(`Setting ${name} = ${task.settings.values[name]} has no effect here`);
   }
   try {
-    const solution = solveKind(context);
+    const solution = solveKind(
+      task.kind === "mip" ? { ...context, problem: withIntegralBounds(task.problem) } : context,
+    );
     for (const line of summaryLines(solution)) outlets.log(line);
     return solution;
   } finally {

@@ -317,6 +317,27 @@ describe("quadratic programs", () => {
 });
 
 describe("mixed-integer programs", () => {
+  it.each([3.2, 3.9999, 3 + 1e-9, 3 - 1e-9])(
+    "take an upper bound of %s of an integer for the integers below it",
+    async (bound) => {
+      const solution = await mip({
+        objective: [2, 3],
+        rows: [[1, 1]],
+        rowUpper: [6.5],
+        upper: [Infinity, bound],
+        maximize: true,
+        types: [1, 1],
+      });
+      expect(solution).toMatchObject({ termination: "optimal", objective: 15, bound: 15 });
+      expect([...solution.solution]).toEqual([3, 3]);
+    },
+  );
+
+  it("are infeasible where no integer is within the bounds of an integer", async () => {
+    const solution = await mip({ objective: [1], rows: [[1]], lower: [0.3], upper: [0.7], types: [1] });
+    expect(solution).toMatchObject({ termination: "infeasible" });
+  });
+
   it("give solution, bound and gap, and report the solution as an incumbent", async () => {
     const incumbents: Incumbent[] = [];
     const solution = await mip(knapsack, {}, { onIncumbent: (incumbent) => incumbents.push(incumbent) });
