@@ -44,6 +44,12 @@ function importsOf(name: string): Import[] {
     });
 }
 
+/** The public faces of a package: ".", "./node". */
+function entriesOf(name: string): string[] {
+  const { exports = {} } = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8"));
+  return Object.keys(exports);
+}
+
 const packages = globSync("packages/*/package.json", { cwd: root }).map((file) => file.split(sep)[1] as string);
 
 describe("the layers", () => {
@@ -54,7 +60,9 @@ describe("the layers", () => {
   it.each(packages)("%s imports only packages inside of it, by their public face", (name) => {
     const wrong = importsOf(name).filter(({ from }) => {
       if (!from.startsWith("@sortie/")) return false;
-      return !ALLOWED[name]?.includes(from.slice("@sortie/".length));
+      // A package may have several public faces, such as @sortie/client/node.
+      const [, inner = "", ...entry] = from.split("/");
+      return !ALLOWED[name]?.includes(inner) || !entriesOf(inner).includes([".", ...entry].join("/"));
     });
     expect(wrong).toEqual([]);
   });
@@ -88,5 +96,21 @@ describe("the layers", () => {
   it("keep I/O out of core", () => {
     const io = /^node:(fs|net|http|http2|https|child_process|worker_threads|sqlite|dgram|tls)/;
     expect(importsOf("core").filter(({ from }) => io.test(from))).toEqual([]);
+  });
+
+  it.each(["index.ts", "web.ts"])("let %s of the client run in a browser", (entry) => {
+    const imports = Map.groupBy(importsOf("client"), ({ file }) => file);
+    const reached = new Set([join("src", entry)]);
+    const ofNode: Import[] = [];
+    // A set is walked to its end, what is added on the way included.
+    for (const file of reached) {
+      for (const found of imports.get(file) ?? []) {
+        if (found.from.startsWith(".")) reached.add(join(dirname(file), found.from));
+        else if (builtinModules.includes(found.from.replace(/^node:/, "")) || found.from.endsWith("connect-node"))
+          ofNode.push(found);
+      }
+    }
+    expect(reached.size).toBeGreaterThan(20);
+    expect(ofNode).toEqual([]);
   });
 });

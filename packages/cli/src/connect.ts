@@ -1,12 +1,13 @@
 // What commands share that talk to a server: the way there, faults in words, Ctrl-C.
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { transportTo } from "./transport.ts";
+import { type ClientOptions, RemoteError, SortieClient } from "@sortie/client";
+import { type ClientSettings, clientSettingsFrom, transportTo } from "@sortie/client/node";
 
 /** A fault that is told in one line. */
 export class UsageError extends Error {}
 
 export interface ServerChoice {
-  /** HOST:PORT or a URL; undefined: a server of one's own for the time being. */
+  /** HOST:PORT or a URL; undefined: what the environment names, else a server of one's own for the time being. */
   readonly server: string | undefined;
   readonly tls: boolean;
   readonly token: string | undefined;
@@ -14,6 +15,8 @@ export interface ServerChoice {
 
 export interface Connection extends AsyncDisposable {
   readonly transport: Transport;
+  /** Connected; closed with the connection. */
+  readonly client: SortieClient;
   /** "embedded server on 127.0.0.1:40123" */
   readonly words: string;
 }
@@ -26,18 +29,53 @@ export const SERVER_OPTIONS = {
   "chunk-bytes": { type: "string" },
 } as const;
 
-export async function connect({ server, tls, token }: ServerChoice): Promise<Connection> {
+/**
+ * What the environment says of the server and of the client, with these options before it: files that it names for TLS are
+ * used wherever there is TLS.
+ * @throws ConfigurationError
+ */
+export function settingsFor({ server, tls, token }: ServerChoice): ClientSettings {
+  const isUrl = /^https?:\/\//.test(server ?? "");
+  return clientSettingsFrom({
+    ...process.env,
+    // A URL says by itself whether it has TLS.
+    ...(server !== undefined && { SORTIE_SERVER: server }),
+    ...(isUrl ? { SORTIE_TLS: "" } : tls && { SORTIE_TLS: "true" }),
+    ...(token !== undefined && { SORTIE_TOKEN: token }),
+  });
+}
+
+/**
+ * @param options stronger than the environment
+ * @throws ConfigurationError, ConnectionError
+ */
+export async function connect(choice: ServerChoice, options: ClientOptions = {}): Promise<Connection> {
+  const settings = settingsFor(choice);
   // Loaded here: with a server of one's own, none of the server's code is needed.
-  const embedded = server === undefined ? await (await import("@sortie/server")).openEmbedded() : undefined;
-  const address = embedded?.address ?? server;
-  const transport = transportTo({ address: String(address), tls, token });
-  return {
-    transport,
-    words: embedded ? `embedded server on ${address}` : `server ${address}`,
-    async [Symbol.asyncDispose]() {
-      await embedded?.[Symbol.asyncDispose]();
-    },
+  const embedded = settings.address === undefined ? await (await import("@sortie/server")).openEmbedded() : undefined;
+  const address = embedded?.address ?? String(settings.address);
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const limits: ClientOptions = { ...settings, ...given, address };
+  let client: SortieClient | undefined;
+  const close = async () => {
+    await client?.close();
+    await embedded?.[Symbol.asyncDispose]();
   };
+  try {
+    const transport = transportTo({
+      address,
+      maxMessageBytes: limits.maxMessageBytes,
+      // What the environment says of TLS and tokens is not meant for a server of one's own.
+      ...(embedded ? {} : { tls: settings.tls, token: settings.token }),
+    });
+    client = new SortieClient(transport, { ...limits, dispose: () => transport.close() });
+    await client.connect();
+    const words = embedded ? `embedded server on ${address}` : `server ${address}`;
+    return { transport, client, words, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 export function chunkBytesOf(text: string | undefined): number | undefined {
@@ -48,9 +86,11 @@ export function chunkBytesOf(text: string | undefined): number | undefined {
 }
 
 export function faultText(error: unknown): string {
-  if (error instanceof ConnectError) {
-    if (error.code === Code.Unavailable) return `the server cannot be reached: ${error.rawMessage}`;
-    return `the server refused: ${error.rawMessage}`;
+  // A call's own error, or one of a service that is called without the client.
+  const fault = error instanceof RemoteError ? error.cause : error;
+  if (fault instanceof ConnectError) {
+    if (fault.code === Code.Unavailable) return `the server cannot be reached: ${fault.rawMessage}`;
+    return `the server refused: ${fault.rawMessage}`;
   }
   return (error as Error).message;
 }

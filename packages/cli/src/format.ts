@@ -1,4 +1,4 @@
-// How the command line writes numbers, sizes and times.
+// How the command line writes numbers, sizes, rates and times.
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"] as const;
 
@@ -10,11 +10,19 @@ export function bytesText(bytes: number): string {
     value /= 1000;
     unit++;
   }
-  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
+  return `${unit === 0 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
 /** "12.3 s" */
 export const secondsText = (seconds: number): string => `${seconds.toFixed(1)} s`;
+
+/** A time that is still to wait: "8 s", "3 min 20 s", "2 h 5 min". */
+export function durationText(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
 
 /** Up to ten significant digits, without trailing zeros: "2810", "-464.7531429". "-" where there is no number. */
 export function numberText(value: number | undefined): string {

@@ -1,46 +1,7 @@
-// The `sortie` command: finds the command that was named and runs it. Each command is one file under commands/.
+// The `sortie` command: finds the command that was named and runs it. Each command is one file under commands/; the list of
+// them is command-list.ts.
 import { readFileSync } from "node:fs";
-import type { Command } from "./command.ts";
-
-const COMMANDS: readonly Command[] = [
-  { name: "serve", summary: "run the server", load: async () => (await import("./commands/serve.ts")).serve },
-  { name: "solve", summary: "solve a model file", load: async () => (await import("./commands/solve.ts")).solve },
-  {
-    name: "convert",
-    summary: "write a model file in another format",
-    load: async () => (await import("./commands/convert.ts")).convert,
-  },
-  {
-    name: "check",
-    summary: "look for mistakes in a model file",
-    load: async () => (await import("./commands/check.ts")).check,
-  },
-  {
-    name: "infer",
-    summary: "run a pipeline on hyperspectral cubes",
-    load: async () => (await import("./commands/infer.ts")).infer,
-  },
-  {
-    name: "fit",
-    summary: "fit the statistical nodes of a pipeline",
-    load: async () => (await import("./commands/fit.ts")).fit,
-  },
-  {
-    name: "pipeline",
-    summary: "export a pipeline as ONNX, or draw it",
-    load: async () => (await import("./commands/pipeline.ts")).pipeline,
-  },
-  {
-    name: "token",
-    summary: "make, list and revoke API tokens",
-    load: async () => (await import("./commands/token.ts")).token,
-  },
-  {
-    name: "webhook",
-    summary: "show the secret of a tenant's webhooks",
-    load: async () => (await import("./commands/webhook.ts")).webhook,
-  },
-];
+import { COMMANDS } from "./command-list.ts";
 
 function help(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length));
@@ -80,9 +41,16 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`sortie: "${name}" is not a command${hint}\n`);
     return 1;
   }
-  const run = await command.load();
+  const { run } = await command.load();
   return await run(rest);
 }
+
+// Whoever read the output has left: what runs ends as at Ctrl-C.
+process.stdout.once("error", (error: NodeJS.ErrnoException) => {
+  process.stdout.on("error", () => undefined);
+  if (error.code !== "EPIPE") throw error;
+  process.kill(process.pid, "SIGINT");
+});
 
 process.exitCode = await main(process.argv.slice(2));
 // What a command left open must not keep the program alive.

@@ -1,13 +1,19 @@
 // A model file on its way to the wire.
 import { createReadStream } from "node:fs";
-import type { ProblemMessage } from "@sortie/client";
+import { readFile, stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { gunzipSync } from "node:zlib";
+import type { ProblemMessage, TransferProgress } from "@sortie/client";
 import {
   type ArrayName,
   FormatError,
+  type ModelFormat,
   modelArrays,
   type Problem,
   problemArrays,
   readModel,
+  readSol,
+  SolError,
   ValidationError,
   VariableType,
 } from "@sortie/solve";
@@ -20,38 +26,98 @@ export interface LoadedModel {
   readonly warnings: readonly string[];
 }
 
+/** Stands for standard input where a file is named. */
+export const STDIN = "-";
+
+/** The file as people are told of it. */
+export const fileLabel = (file: string): string => (file === STDIN ? "standard input" : basename(file));
+
+/** Told how much of a file has been read; not of standard input, whose end nobody knows. */
+export type OnRead = (progress: TransferProgress) => void;
+
 /**
- * Reads a model file: MPS, or CPLEX LP format if it is called so; plain, gzip or bzip2.
+ * Reads a model file: MPS, or CPLEX LP format if it is called so; plain, gzip or bzip2. "-" is standard input.
+ * @param format instead of the one that the name tells
  * @throws FormatError naming line and column; the file system's error if the file cannot be read
  */
-export async function loadModel(file: string, signal: AbortSignal): Promise<LoadedModel> {
-  return readModel(createReadStream(file, { highWaterMark: 1024 * 1024 }), file, { signal });
+export async function loadModel(
+  file: string,
+  signal: AbortSignal,
+  format?: ModelFormat,
+  onRead?: OnRead,
+): Promise<LoadedModel> {
+  const source = file === STDIN ? process.stdin : piecesOf(file, onRead);
+  return readModel(source, format === undefined ? file : `model.${format}`, { signal });
+}
+
+async function* piecesOf(file: string, onRead?: OnRead): AsyncGenerator<Uint8Array> {
+  const totalBytes = onRead && (await stat(file)).size;
+  let doneBytes = 0;
+  for await (const piece of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
+    doneBytes += (piece as Uint8Array).length;
+    if (totalBytes !== undefined) onRead?.({ doneBytes, totalBytes });
+    yield piece as Uint8Array;
+  }
 }
 
 /**
  * The same, with every fault in one line.
  * @throws UsageError
  */
-export async function openModel(file: string, signal: AbortSignal): Promise<LoadedModel> {
+export async function openModel(
+  file: string,
+  signal: AbortSignal,
+  format?: ModelFormat,
+  onRead?: OnRead,
+): Promise<LoadedModel> {
   try {
-    return await loadModel(file, signal);
+    return await loadModel(file, signal, format, onRead);
   } catch (error) {
     if (signal.aborted) throw error;
+    const label = file === STDIN ? fileLabel(file) : file;
     if (error instanceof FormatError || error instanceof ValidationError) {
-      throw new UsageError(`${file}: ${error.message}`);
+      throw new UsageError(`${label}: ${error.message}`);
     }
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new UsageError(`${file}: there is no such file`);
-    throw new UsageError(`${file} cannot be read: ${(error as Error).message}`);
+    throw unreadable(label, error);
+  }
+}
+
+function unreadable(label: string, error: unknown): UsageError {
+  if ((error as NodeJS.ErrnoException).code === "ENOENT") return new UsageError(`${label}: there is no such file`);
+  return new UsageError(`${label} cannot be read: ${(error as Error).message}`);
+}
+
+/**
+ * The problem with the values of a solution file (.sol, plain or gzip) as the point where its search starts.
+ * @throws UsageError naming file and line
+ */
+export async function withStart(problem: Problem, file: string): Promise<Problem> {
+  const names = problem.variableNames ?? Array.from({ length: problem.columns }, (_, column) => `x${column}`);
+  try {
+    const bytes = await readFile(file);
+    const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+    const { values } = readSol((isGzip ? gunzipSync(bytes) : bytes).toString("utf8"), names);
+    if (values === undefined)
+      throw new UsageError(`${file}: the solution is infeasible; it has no values to start from`);
+    return { ...problem, initialPrimal: values };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    if (error instanceof SolError) throw new UsageError(`${file}: ${error.message}`);
+    throw unreadable(file, error);
   }
 }
 
 /** "LP, 27 rows, 32 columns, 83 nonzeros" */
 export function describeModel({ problem, isMip }: LoadedModel): string {
   const kind = isMip ? "MIP" : problem.quadratic ? "QP" : "LP";
-  const integers = problem.variableTypes?.reduce((sum, type) => sum + (type === VariableType.continuous ? 0 : 1), 0);
+  const integers = integerCount(problem);
   const which = integers ? ` (${integers} integer)` : "";
   return `${kind}, ${problem.rows} rows, ${problem.columns} columns${which}, ${problem.matrix.values.length} nonzeros`;
 }
+
+/** Variables that are not continuous. */
+export const integerCount = ({ variableTypes }: Problem): number =>
+  variableTypes?.reduce((sum, type) => sum + (type === VariableType.continuous ? 0 : 1), 0) ?? 0;
 
 /** The message that submits a problem. The arrays are the problem's own. */
 export function problemMessage(

@@ -1,5 +1,4 @@
 // `sortie check FILE`: looks a model file over without solving it; with --why, finds out why it is infeasible.
-import { basename } from "node:path";
 import {
   arrayOf,
   createHighsEngine,
@@ -15,14 +14,17 @@ import {
   type SizeRange,
   validateModel,
 } from "@sortie/solve";
-import { faultText, onInterrupt, UsageError } from "../connect.ts";
-import { describeModel, type LoadedModel, openModel } from "../model-file.ts";
+import { UsageError } from "../connect.ts";
+import { EXIT_DONE, EXIT_FAULT, EXIT_INFEASIBLE, EXIT_NOTHING_FOUND } from "../exit-codes.ts";
+import { jsonDocument } from "../json.ts";
+import { describeModel, fileLabel, type LoadedModel, openModel } from "../model-file.ts";
 import { parseOptions } from "../options.ts";
+import { runCommand } from "../run-command.ts";
 
 const HELP = `usage: sortie check FILE [OPTION ...]
 
-Reads a model file (MPS or CPLEX LP format, plain, gzip or bzip2) and tells its sizes, the ranges of its numbers and likely
-mistakes. Nothing is solved, and no server is needed.
+Reads a model file (MPS or CPLEX LP format, plain, gzip or bzip2; "-" is an MPS file on standard input) and tells its sizes,
+the ranges of its numbers and likely mistakes. Nothing is solved, and no server is needed.
 
   --why                if the model is infeasible, find bounds of rows and variables that contradict each other and do
                        not without any one of them (solves the model's parts here, with HiGHS)
@@ -33,31 +35,18 @@ Exit codes: 0 the file is sound, warnings or not; 1 a fault in the file or the o
 once, or with --why); 3 with --why: undecided within the time limit; 130 interrupted.
 `;
 
-const EXIT_INFEASIBLE = 2;
-const EXIT_UNDECIDED = 3;
+export const OPTIONS = {
+  why: { type: "boolean" },
+  "time-limit": { type: "string" },
+  json: { type: "boolean" },
+} as const;
 
-export async function check(args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) {
-    process.stdout.write(HELP);
-    return 0;
-  }
-  const interrupt = new AbortController();
-  using _listener = onInterrupt(() => interrupt.abort());
-  try {
-    return await runCheck(args, interrupt.signal);
-  } catch (error) {
-    if (interrupt.signal.aborted) return 130;
-    process.stderr.write(`sortie: ${faultText(error)}\n`);
-    return 1;
-  }
+export function check(args: readonly string[]): Promise<number> {
+  return runCommand(args, HELP, (signal) => runCheck(args, signal));
 }
 
 async function runCheck(args: readonly string[], signal: AbortSignal): Promise<number> {
-  const { values, positionals } = await parseOptions("check", args, {
-    why: { type: "boolean" },
-    "time-limit": { type: "string" },
-    json: { type: "boolean" },
-  });
+  const { values, positionals } = await parseOptions("check", args, OPTIONS);
   const [file, ...rest] = positionals;
   if (file === undefined) throw new UsageError("check needs a file (sortie check --help tells the options)");
   if (rest.length > 0) throw new UsageError(`check takes one file, found also ${rest.join(", ")}`);
@@ -72,12 +61,12 @@ async function runCheck(args: readonly string[], signal: AbortSignal): Promise<n
   );
   const report = inspectModel(problem);
   const why = values.why ? await search(problem, { signal, timeLimitSeconds }) : undefined;
-  if (values.json) process.stdout.write(`${JSON.stringify(jsonReport(file, model, faults, report, why), null, 2)}\n`);
+  if (values.json) process.stdout.write(jsonDocument(jsonReport(file, model, faults, report, why)));
   else process.stdout.write(textReport(file, model, faults, report, why));
-  if (faults.length > 0) return 1;
+  if (faults.length > 0) return EXIT_FAULT;
   const infeasible = why?.subset !== undefined || report.findings.some(({ severity }) => severity === "infeasible");
   if (infeasible) return EXIT_INFEASIBLE;
-  return why?.decided === false ? EXIT_UNDECIDED : 0;
+  return why?.decided === false ? EXIT_NOTHING_FOUND : EXIT_DONE;
 }
 
 function secondsOf(text: string | undefined): number {
@@ -122,7 +111,7 @@ function textReport(
 ): string {
   const { rowKinds, variableKinds, ranges } = report;
   const lines = [
-    `${basename(file)}: ${describeModel(model)}`,
+    `${fileLabel(file)}: ${describeModel(model)}`,
     `  rows       ${counts({ equality: rowKinds.equality, "one-sided": rowKinds.oneSided, range: rowKinds.range, free: rowKinds.free })}`,
     `  variables  ${counts({ ...variableKinds, "semi-continuous": variableKinds.semiContinuous, semiContinuous: 0 })}` +
       (report.free + report.fixed > 0 ? ` (${counts({ free: report.free, fixed: report.fixed })})` : ""),

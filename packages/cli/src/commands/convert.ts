@@ -1,15 +1,13 @@
 // `sortie convert IN OUT`: a model file in another format.
-import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
 import { basename } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
 import { modelFormatOf, modelText, textPieces } from "@sortie/solve";
-import { faultText, onInterrupt, UsageError } from "../connect.ts";
+import { UsageError } from "../connect.ts";
+import { EXIT_DONE } from "../exit-codes.ts";
+import { writeAside } from "../file-aside.ts";
 import { bytesText } from "../format.ts";
 import { describeModel, openModel } from "../model-file.ts";
 import { parseOptions } from "../options.ts";
+import { runCommand } from "../run-command.ts";
 
 const HELP = `usage: sortie convert IN OUT [OPTION ...]
 
@@ -32,28 +30,17 @@ written then); 130 interrupted.
 
 const LAYOUTS = ["free", "fixed"] as const;
 
-export async function convert(args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) {
-    process.stdout.write(HELP);
-    return 0;
-  }
-  const interrupt = new AbortController();
-  using _listener = onInterrupt(() => interrupt.abort());
-  try {
-    await runConvert(args, interrupt.signal);
-    return 0;
-  } catch (error) {
-    if (interrupt.signal.aborted) return 130;
-    process.stderr.write(`sortie: ${faultText(error)}\n`);
-    return 1;
-  }
+export const OPTIONS = {
+  layout: { type: "string", values: LAYOUTS },
+  quiet: { type: "boolean" },
+} as const;
+
+export function convert(args: readonly string[]): Promise<number> {
+  return runCommand(args, HELP, (signal) => runConvert(args, signal));
 }
 
-async function runConvert(args: readonly string[], signal: AbortSignal): Promise<void> {
-  const { values, positionals } = await parseOptions("convert", args, {
-    layout: { type: "string" },
-    quiet: { type: "boolean" },
-  });
+async function runConvert(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const { values, positionals } = await parseOptions("convert", args, OPTIONS);
   const [input, output, ...rest] = positionals;
   if (input === undefined || output === undefined || rest.length > 0) {
     throw new UsageError(`convert takes two files, IN and OUT; found ${positionals.length || "none"}`);
@@ -73,22 +60,7 @@ async function runConvert(args: readonly string[], signal: AbortSignal): Promise
   for (const warning of model.warnings) warn(input, warning);
   const text = modelText(model.problem, format, { layout });
   for (const warning of text.warnings) warn(output, warning);
-  const written = await writeFile(output, textPieces(text.lines), signal);
+  const written = await writeAside(output, textPieces(text.lines), signal);
   process.stdout.write(`${describeModel(model)}; wrote ${output}, ${bytesText(written)}\n`);
-}
-
-/** Writes beside the file and renames, so that there is never half a file. Gives the bytes written. */
-async function writeFile(file: string, pieces: Iterable<Uint8Array>, signal: AbortSignal): Promise<number> {
-  const aside = `${file}.${process.pid}.part`;
-  try {
-    const target = createWriteStream(aside, { flags: "wx" });
-    const source = Readable.from(pieces, { objectMode: false });
-    if (/\.gz$/i.test(file)) await pipeline(source, createGzip(), target, { signal });
-    else await pipeline(source, target, { signal });
-    await rename(aside, file);
-    return target.bytesWritten;
-  } catch (error) {
-    await rm(aside, { force: true });
-    throw error;
-  }
+  return EXIT_DONE;
 }

@@ -74,19 +74,16 @@ function readOptions(args: readonly string[]): Options {
   };
 }
 
-const parse = (args: readonly string[]) =>
-  parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      data: { type: "string", multiple: true },
-      weights: { type: "string", short: "o" },
-      variable: { type: "string" },
-      mask: { type: "string", multiple: true },
-      "mask-variable": { type: "string" },
-      wavelengths: { type: "string" },
-    },
-  });
+export const OPTIONS = {
+  data: { type: "string", multiple: true },
+  weights: { type: "string", short: "o" },
+  variable: { type: "string" },
+  mask: { type: "string", multiple: true },
+  "mask-variable": { type: "string" },
+  wavelengths: { type: "string" },
+} as const;
+
+const parse = (args: readonly string[]) => parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS });
 
 async function runFit(options: Options, signal: AbortSignal): Promise<void> {
   const live = openLive(process.stdout);

@@ -76,7 +76,7 @@ it.each<[string, typeof infer, string[], RegExp]>([
     /--mask is given 2 times for 1 cubes/,
   ],
   ["wavelengths that are none", infer, ["rx.yaml", "cube.npy", "--wavelengths", "wrong.txt"], /"nm" is no wavelength/],
-  ["no server", infer, ["rx.yaml", "cube.npy", "--server", "127.0.0.1:1"], /the server cannot be reached/],
+  ["no server", infer, ["rx.yaml", "cube.npy", "--server", "127.0.0.1:1"], /cannot connect to 127\.0\.0\.1:1/],
   ["nothing to fit on", fit, ["rx.yaml"], /fit needs --data CUBE/],
   ["no file to fit on", fit, ["rx.yaml", "--data", "none.npy"], /none\.npy: there is no such file/],
   ["a broken file to fit on", fit, ["rx.yaml", "--data", "broken.npy"], /broken\.npy/],

@@ -3,11 +3,12 @@
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { createClient, type Transport } from "@connectrpc/connect";
-import { InferenceClient, JobEndedError, SortieClient } from "@sortie/client";
+import { InferenceClient, JobEndedError, type SortieClient } from "@sortie/client";
 import { bytesOf, type NumericArray, type Pipeline } from "@sortie/pipeline";
 import { cuvis } from "@sortie/wire";
 import { batchOf } from "../batch-of-cube.ts";
 import {
+  type Connection,
   chunkBytesOf,
   connect,
   faultText,
@@ -104,22 +105,19 @@ function readOptions(args: readonly string[]): Options {
   };
 }
 
-const parse = (args: readonly string[]) =>
-  parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      ...SERVER_OPTIONS,
-      weights: { type: "string" },
-      output: { type: "string", multiple: true },
-      out: { type: "string" },
-      mask: { type: "string", multiple: true },
-      variable: { type: "string" },
-      "mask-variable": { type: "string" },
-      wavelengths: { type: "string" },
-      log: { type: "boolean" },
-    },
-  });
+export const OPTIONS = {
+  ...SERVER_OPTIONS,
+  weights: { type: "string" },
+  output: { type: "string", multiple: true },
+  out: { type: "string" },
+  mask: { type: "string", multiple: true },
+  variable: { type: "string" },
+  "mask-variable": { type: "string" },
+  wavelengths: { type: "string" },
+  log: { type: "boolean" },
+} as const;
+
+const parse = (args: readonly string[]) => parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS });
 
 async function runInfer(options: Options, interrupt: AbortSignal): Promise<number> {
   const live = openLive(process.stdout);
@@ -153,7 +151,7 @@ async function runInfer(options: Options, interrupt: AbortSignal): Promise<numbe
       pipeline: file.pipeline,
     };
     try {
-      outcomes.push(await inferOne(connection.transport, job, options, live, interrupt));
+      outcomes.push(await inferOne(connection, job, options, live, interrupt));
     } catch (error) {
       if (interrupt.aborted || cubes.length === 1) throw error;
       // One cube that cannot be done is no reason to leave out the others.
@@ -220,7 +218,7 @@ interface CubeJob {
 }
 
 async function inferOne(
-  transport: Transport,
+  { transport, client }: Connection,
   { path, mask: maskPath, wavelengthsNm, outputs, sessionId, pipeline }: CubeJob,
   options: Options,
   live: Live,
@@ -249,10 +247,10 @@ async function inferOne(
     },
   );
   live.print(`uploaded ${bytesText(uploaded)} in ${chunks} chunks, job ${jobId}`);
-  await ended(new SortieClient(transport), jobId, path, options, live, interrupt);
+  await ended(client, jobId, path, options, live, interrupt);
   const found = await inference.outputs(jobId, { signal: interrupt });
   const written = await writeOutputs(found, options.out, cube.name, mask?.data);
-  await new SortieClient(transport).delete(jobId);
+  await client.delete(jobId);
   for (const facts of written.facts) live.print(factsText(facts));
   for (const file of written.files) live.print(`wrote ${file}`);
   return { cube: basename(path), seconds: (performance.now() - started) / 1000, facts: written.facts };
@@ -298,7 +296,7 @@ async function ended(
 }
 
 async function printLog(client: SortieClient, jobId: string, live: Live): Promise<void> {
-  for await (const line of client.logs(jobId)) live.print(line);
+  for await (const { text } of client.logs(jobId)) live.print(text);
 }
 
 function summaryText(outcomes: readonly Outcome[]): string {

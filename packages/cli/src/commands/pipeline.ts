@@ -36,6 +36,15 @@ Exit codes: 0 done; 1 a fault in a file or the options.
 const FORMATS = ["png", "svg", "dot", "mermaid"] as const;
 type Format = (typeof FORMATS)[number];
 
+const EXPORT_OPTIONS = {
+  weights: { type: "string" },
+  output: { type: "string", multiple: true },
+  input: { type: "string", multiple: true },
+  wavelengths: { type: "string" },
+} as const;
+const SHOW_OPTIONS = { format: { type: "string", values: FORMATS }, out: { type: "string", short: "o" } } as const;
+export const OPTIONS = { ...EXPORT_OPTIONS, ...SHOW_OPTIONS } as const;
+
 export async function pipeline(args: readonly string[]): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {
     process.stdout.write(HELP);
@@ -69,12 +78,7 @@ async function exportModel(args: readonly string[]): Promise<void> {
     parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: {
-        weights: { type: "string" },
-        output: { type: "string", multiple: true },
-        input: { type: "string", multiple: true },
-        wavelengths: { type: "string" },
-      },
+      options: EXPORT_OPTIONS,
     }),
   );
   const [file, out, ...more] = positionals;
@@ -123,7 +127,7 @@ async function show(args: readonly string[]): Promise<void> {
     parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { format: { type: "string" }, out: { type: "string", short: "o" } },
+      options: SHOW_OPTIONS,
     }),
   );
   const [file, ...more] = positionals;

@@ -1,5 +1,7 @@
 // `sortie serve`: the server in this process, until a signal stops it.
-import { createApp, readSettings, runServer, SettingsError, settingsHelp } from "@sortie/server";
+import { createApp, readSettings, runServer, SettingsError, settingOptions, settingsHelp } from "@sortie/server";
+
+export const OPTIONS = settingOptions();
 
 export async function serve(args: readonly string[]): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {

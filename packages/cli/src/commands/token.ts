@@ -21,7 +21,7 @@ server refuses calls without one. A client sends the header "authorization: Bear
 const DAY_MS = 86_400_000;
 const MOST_DAYS = 36_500;
 
-const OPTIONS = {
+export const OPTIONS = {
   tenant: { type: "string" },
   name: { type: "string" },
   expires: { type: "string" },

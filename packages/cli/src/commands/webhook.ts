@@ -14,7 +14,7 @@ header "sortie-webhook: https://..." of its submission; docs/events.md says what
 Where the server has a secret of its own (SORTIE_WEBHOOK_SECRET), set it for this command as well.
 `;
 
-const OPTIONS = { tenant: { type: "string" }, data: { type: "string" }, config: { type: "string" } } as const;
+export const OPTIONS = { tenant: { type: "string" }, data: { type: "string" }, config: { type: "string" } } as const;
 
 export async function webhook(args: readonly string[]): Promise<number> {
   if (args.length === 0 || args.includes("--help") || args.includes("-h")) {
