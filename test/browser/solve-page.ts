@@ -12,16 +12,16 @@ export interface SolvedInBrowser {
   readonly logLines: number;
 }
 
-/** A problem as JSON: each array with the name of its type. */
+/** A problem as JSON: each array with the name of its type, numbers as words, since JSON knows no infinity. */
 export interface ProblemJson extends Omit<ProblemMessage, "arrays"> {
-  readonly arrays: readonly (readonly [id: number, type: "Float64Array" | "Int32Array" | "Uint8Array", number[]])[];
+  readonly arrays: readonly (readonly [id: number, type: "Float64Array" | "Int32Array" | "Uint8Array", string[]])[];
 }
 
 const TYPES = { Float64Array, Int32Array, Uint8Array };
 
 async function solve(server: string, protocol: "connect" | "grpc-web"): Promise<SolvedInBrowser> {
   const json = (await (await fetch("/problem.json")).json()) as ProblemJson;
-  const arrays = new Map(json.arrays.map(([id, type, values]) => [id, TYPES[type].from(values)]));
+  const arrays = new Map(json.arrays.map(([id, type, values]) => [id, TYPES[type].from(values.map(Number))]));
   const problem = { ...json, arrays } as ProblemMessage;
   await using client: SortieClient = await connect(server, { protocol });
   const jobId = await client.submit(problem);

@@ -18,7 +18,7 @@ const OPTIMUM = 7615;
 async function problemJson(): Promise<string> {
   const { problem } = await loadModel(MODEL, new AbortController().signal);
   const { arrays, ...rest } = problemMessage(problem, "mip", {});
-  const typed = [...arrays].map(([id, array]) => [id, array.constructor.name, [...array]]);
+  const typed = [...arrays].map(([id, array]) => [id, array.constructor.name, [...array].map(String)]);
   return JSON.stringify({ ...rest, arrays: typed as unknown as ProblemJson["arrays"] });
 }
 

@@ -1,6 +1,6 @@
 // The documents show what is: every console session and every program in them is run, and prints what they say.
 //
-// With SORTIE_DOCS_UPDATE=1 the sessions are written anew with what they print, but for those that leave lines out (`…`).
+// With SORTIE_DOCS_UPDATE=1 what commands print is written anew, but where lines are left out (`…`).
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
@@ -113,8 +113,11 @@ describe.each(DOCUMENTS)("%s", (document) => {
       it(name, { timeout: 120_000 }, async () => {
         const shown = commandsOf(snippet.text);
         const printed = await runSession(shown.map(({ command }) => command));
-        if (update && !snippet.text.split("\n").some((line) => line.trim() === "…")) {
-          const blocks = shown.map(({ command }, i) => [`$ ${command}`, ...(printed[i] as string[])].join("\n"));
+        if (update) {
+          const blocks = shown.map(({ command, output }, i) => {
+            const leavesOut = output.some((line) => line.trim() === "…");
+            return [`$ ${command}`, ...(leavesOut ? output : (printed[i] as string[]))].join("\n");
+          });
           rewrite(path, snippet, blocks.join("\n"));
           return;
         }
