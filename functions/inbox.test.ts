@@ -139,7 +139,7 @@ describe("an object under inbox/", () => {
 
   it("that is broken, too large or of nobody gets an error and holds up nobody else", async () => {
     const broken = await put("inbox/dave/broken.mps", "NAME x\nROWS\n Q cost\n");
-    const lp = await put("inbox/dave/other.lp", "minimize x");
+    const foreign = await put("inbox/dave/other.nl", "g3 1 1 0");
     await put("inbox/dave/settings.json", '{"time_limt": 60}');
     const settings = await put("inbox/dave/settings.mps.gz", AFIRO);
     const nobody = await put("inbox/nobody.mps", "NAME");
@@ -147,11 +147,11 @@ describe("an object under inbox/", () => {
     const big = large.Records.map(({ eventName, s3 }) => ({ eventName, s3: { object: { ...s3.object, size: 1e9 } } }));
     const good = await put("inbox/dave/good.mps.gz", AFIRO);
     await handler({
-      Records: [...broken.Records, ...lp.Records, ...settings.Records, ...nobody.Records, ...big, ...good.Records],
+      Records: [...broken.Records, ...foreign.Records, ...settings.Records, ...nobody.Records, ...big, ...good.Records],
     });
     expect(await jobsOf("dave")).toMatchObject([{ inboxFile: "dave/good.mps.gz" }]);
     expect(await read("outbox/dave/broken/broken.error.json")).toContain("line 3, column");
-    expect(await read("outbox/dave/other/other.error.json")).toContain(".mps and .mps.gz are");
+    expect(await read("outbox/dave/other/other.error.json")).toContain(".mps, .qps and .lp are");
     expect(await read("outbox/dave/settings/settings.error.json")).toContain("did you mean time_limit?");
     expect(await read("outbox/dave/large/large.error.json")).toContain("at most 16777216");
     expect(await read("outbox/nobody/nobody.error.json")).toContain("inbox/TENANT/");

@@ -78,8 +78,7 @@ export const formats: Bench = {
       const file = join(folder, "large.mps");
       await writeLargeMps(file, short ? 4e6 : 1e9);
       const read = await readInChild(file);
-      const modelBytes = read.arrayBytes + read.nameBytes;
-      const ratio = read.peakBytes / modelBytes;
+      const ratio = read.peakBytes / read.arrayBytes;
       measures.push(
         {
           what: `${(read.fileBytes / 1e9).toFixed(2)} GB MPS from disk`,
@@ -87,13 +86,17 @@ export const formats: Bench = {
           unit: "MiB/s",
         },
         {
-          what: `its peak memory by that of the model (arrays ${(read.arrayBytes / MIB).toFixed(0)} MiB, names ${(read.nameBytes / MIB).toFixed(0)} MiB)`,
+          what: `its peak memory by that of the model's arrays (${(read.arrayBytes / MIB).toFixed(0)} MiB)`,
           value: ratio,
           unit: "times",
           // A small file says nothing here: the program itself outweighs its model.
           goal: short ? undefined : { text: "at most 1.5", isMet: ratio <= 1.5 },
         },
-        { what: "its peak memory by that of the arrays alone", value: read.peakBytes / read.arrayBytes, unit: "times" },
+        {
+          what: `the same once its names are asked for, by that of the arrays and names (${(read.nameBytes / MIB).toFixed(0)} MiB)`,
+          value: read.namedPeakBytes / (read.arrayBytes + read.nameBytes),
+          unit: "times",
+        },
       );
     } finally {
       rmSync(folder, { recursive: true, force: true });

@@ -14,6 +14,8 @@ export interface ReadFigures {
   readonly seconds: number;
   /** Growth of the largest resident set by reading. */
   readonly peakBytes: number;
+  /** The same, once the names were asked for. */
+  readonly namedPeakBytes: number;
   /** Of the model's typed arrays. */
   readonly arrayBytes: number;
   /** Of its names, as strings: their characters and 24 bytes for each string and reference. */
@@ -88,12 +90,15 @@ async function main(file: string): Promise<void> {
       yield chunk as Uint8Array;
     }
   }
-  const before = process.resourceUsage().maxRSS * 1024;
+  const peak = () => process.resourceUsage().maxRSS * 1024;
+  const before = peak();
   const started = performance.now();
   const { problem } = await readModel(chunks(), file);
   const seconds = (performance.now() - started) / 1000;
-  const peakBytes = process.resourceUsage().maxRSS * 1024 - before;
-  process.stdout.write(`${JSON.stringify({ fileBytes, seconds, peakBytes, ...sizes(problem) })}\n`);
+  const peakBytes = peak() - before;
+  const found = sizes(problem);
+  const namedPeakBytes = peak() - before;
+  process.stdout.write(`${JSON.stringify({ fileBytes, seconds, peakBytes, namedPeakBytes, ...found })}\n`);
 }
 
 const [program, file] = process.argv.slice(1);

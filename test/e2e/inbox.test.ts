@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { EmbeddedServer } from "../conformance/embedded-server.ts";
@@ -51,6 +51,7 @@ describe("the inbox", () => {
     await server.start();
     drop("plans/egout.json", '{"mip_relative_gap": 0.05, "time_limit": 60}');
     copyFileSync(data("egout"), at("plans/egout.mps.gz"));
+    drop("tiny.lp.gz", gzipSync("Minimize\n cost: 2 x\nSubject To\n least: x >= 3\nEnd\n"));
     drop("broken.mps", "NAME broken\nROWS\n N COST\n G R1\nCOLUMNS\n X COST one\nENDATA\n");
     // Renamed into place.
     copyFileSync(data("afiro"), at("afiro.part"));
@@ -70,6 +71,8 @@ describe("the inbox", () => {
     expect(solution).toMatch(/^X01 80$/m);
     expect(readFileSync(at("outbox/afiro/afiro.log"), "utf8")).toContain("27 rows, 32 columns");
 
+    await appears("outbox/tiny/tiny.json");
+    expect(json("outbox/tiny/tiny.json")).toMatchObject({ file: "tiny.lp.gz", objective: expect.closeTo(6, 9) });
     await appears("outbox/plans/egout/egout.json");
     expect(json("outbox/plans/egout/egout.json")).toMatchObject({ kind: "mip", gap: expect.any(Number) });
     await appears("outbox/broken/broken.error.json");
@@ -78,17 +81,27 @@ describe("the inbox", () => {
       error: expect.stringMatching(/^line 6, column/),
     });
     expect(existsSync(at("done/plans/egout.json")) && existsSync(at("done/broken.mps"))).toBe(true);
-    expect((await jobs()).map(({ inboxFile }) => inboxFile).sort()).toEqual(["afiro.mps.gz", "plans/egout.mps.gz"]);
+    expect((await jobs()).map(({ inboxFile }) => inboxFile).sort()).toEqual([
+      "afiro.mps.gz",
+      "plans/egout.mps.gz",
+      "tiny.lp.gz",
+    ]);
   });
 
   it("does not read half of a file", async () => {
     await server.start();
     const whole = gunzipSync(readFileSync(data("afiro")));
-    const step = Math.ceil(whole.byteLength / 8);
-    for (let bytes = step; bytes < whole.byteLength + step; bytes += step) {
+    // A file that stays as it is, put there after the other began, tells when the inbox has looked long enough.
+    let bytes = 1;
+    drop("afiro.mps", whole.subarray(0, bytes));
+    drop("whole.nl", "g3 1 1 0");
+    await until(() => {
+      bytes = Math.min(bytes + 1, Math.ceil(whole.byteLength / 2));
       drop("afiro.mps", whole.subarray(0, bytes));
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
+      return existsSync(at("outbox/whole/whole.error.json"));
+    }, "the file that nobody writes to");
+    expect(existsSync(at("outbox/afiro"))).toBe(false);
+    drop("afiro.mps", whole);
     await appears("outbox/afiro/afiro.json");
     expect(existsSync(at("outbox/afiro/afiro.error.json"))).toBe(false);
     expect(await jobs()).toHaveLength(1);

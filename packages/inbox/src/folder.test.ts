@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { claimJob, deleteJob, listJobs, sweep } from "@sortie/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openWorld, type World } from "../../core/src/testing/world.ts";
@@ -29,6 +30,12 @@ RHS
  RHS R1 4
 ENDATA
 `;
+/** The same model in CPLEX's LP format. */
+const LP_MODEL = "Minimize\n COST: X\nSubject To\n R1: X >= 4\nEnd\n";
+/** What bzip2 makes of `MODEL`. */
+const BZIP2_MODEL =
+  "QlpoOTFBWSZTWXXcX+oAABbeAAAQQAAkAC7nnuAgAFCjRkDRpkaET1MKYm0jDTOZ" +
+  "IrTgKP4oTpU3G7ggVa4VCPRmxNvHFa1N6lZpMBHHFy+J/ISbdF3JFOFCQddxf6g=";
 
 let folder: string;
 let world: World;
@@ -49,7 +56,7 @@ async function open(): Promise<void> {
   });
 }
 
-function put(path: string, content: string): void {
+function put(path: string, content: string | Uint8Array): void {
   mkdirSync(dirname(join(folder, path)), { recursive: true });
   writeFileSync(join(folder, path), content);
 }
@@ -124,7 +131,8 @@ describe("a model file in the folder", () => {
     put("cut.mps.gz", "\x1f\x8b nothing that follows");
     put("settings.json", '{"time_limt": 1}');
     put("settings.mps", MODEL);
-    put("other.lp", "minimize x");
+    put("other.nl", "g3 1 1 0");
+    put("words.lp", "Minimize\n x\nSubject To\n x is large\nEnd\n");
     put("good.mps", MODEL);
     await pass(2_500);
     expect((await jobs()).map(({ inboxFile }) => inboxFile)).toEqual(["good.mps"]);
@@ -133,16 +141,32 @@ describe("a model file in the folder", () => {
       state: "refused",
       error: expect.stringMatching(/^line 4, column/),
     });
+    expect(JSON.parse(read("outbox/words/words.error.json"))).toMatchObject({
+      error: expect.stringMatching(/^line 4, column/),
+    });
     expect(read("outbox/settings/settings.error.json")).toContain("did you mean time_limit?");
-    expect(read("outbox/other/other.error.json")).toContain(".mps and .mps.gz are");
+    expect(read("outbox/other/other.error.json")).toContain(".mps, .qps and .lp are");
     expect(has("outbox/cut/cut.error.json")).toBe(true);
-    expect(["broken.mps", "cut.mps.gz", "settings.mps", "other.lp"].map((path) => has(`done/${path}`))).toEqual([
+    expect(["broken.mps", "cut.mps.gz", "settings.mps", "other.nl"].map((path) => has(`done/${path}`))).toEqual([
       true,
       true,
       true,
       true,
     ]);
     expect(world.faults).toEqual([]);
+  });
+
+  it.each([
+    ["mps.gz", gzipSync(MODEL)],
+    ["mps.bz2", Buffer.from(BZIP2_MODEL, "base64")],
+    ["lp", LP_MODEL],
+    ["lp.gz", gzipSync(LP_MODEL)],
+    ["qps", MODEL],
+  ])("may be a .%s", async (ending, content) => {
+    put(`model.${ending}`, content);
+    await pass(2_500);
+    expect((await jobs()).map(({ inboxFile }) => inboxFile)).toEqual([`model.${ending}`]);
+    expect(has(`done/model.${ending}`)).toBe(true);
   });
 
   it("waits where it is while the queue is full", async () => {

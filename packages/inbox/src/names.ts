@@ -1,9 +1,9 @@
 // What a file's name says: which files of the inbox are models, which settings belong to one, and where its answers go.
 
-const MODEL = /\.mps(\.gz)?$/i;
+const MODEL = /\.(mps|qps|lp)(\.(gz|bz2))?$/i;
 const SETTINGS = /\.json$/i;
 /** Models in forms that cannot be read here; everything else in an inbox is nobody's business. */
-const FOREIGN = /(\.mps\.(bz2|xz|zst|zip|z)|\.(lp|qps|nl|cbf|osil|opb)(\.(gz|bz2|xz|zst|zip))?)$/i;
+const FOREIGN = /(\.(mps|qps|lp)\.(xz|zst|zip|z)|\.(nl|cbf|osil|opb)(\.(gz|bz2|xz|zst|zip))?)$/i;
 
 export interface InboxName {
   /** `foreign`: a model, in a form that cannot be read here. */

@@ -11,7 +11,7 @@ import {
   type Reason,
 } from "@sortie/core";
 import { submitModel } from "@sortie/rpc";
-import { defaultSettings, MpsError, readMps, ValidationError } from "@sortie/solve";
+import { defaultSettings, FormatError, readModel, ValidationError } from "@sortie/solve";
 import { inboxName, outputsOf } from "./names.ts";
 import { readSettingsFile } from "./settings-file.ts";
 import type { InboxStore } from "./store.ts";
@@ -49,7 +49,7 @@ const PASSING: readonly Reason[] = [
 
 /** A fault of the file itself, in words for whoever put it there. */
 const isFaultOfFile = (error: unknown): error is Error =>
-  error instanceof MpsError ||
+  error instanceof FormatError ||
   error instanceof ValidationError ||
   (error instanceof DomainError && !PASSING.includes(error.reason));
 
@@ -70,12 +70,13 @@ export async function submitFile(
   const jobId = jobIdFor(context, caller, { idempotency });
   if (await getJob(context, caller, jobId, options)) return { kind: "job", jobId, created: false };
   try {
-    if (kind === "foreign") throw new ValidationError("this form of model is not read here; .mps and .mps.gz are");
+    if (kind === "foreign")
+      throw new ValidationError("this form of model is not read here; .mps, .qps and .lp are, also as .gz and .bz2");
     const limit = options.maxBytes ?? MAX_MODEL_BYTES;
     if (file.bytes > limit) {
       throw new ValidationError(`the file has ${file.bytes} bytes; at most ${limit} are read from an inbox`);
     }
-    const model = await readModel(store, file.path, options);
+    const model = await readSubmission(store, file.path, options);
     if (!model) return { kind: "left" };
     if (file.isUnchanged && !(await file.isUnchanged())) return { kind: "left" };
     // Told twice at once: whoever was first may have an answer by now.
@@ -100,10 +101,10 @@ function idempotencyOf({ path, version }: InboxFile): NonNullable<NewJob["idempo
   return { key: `inbox ${digest}`, bodyDigest: digest };
 }
 
-async function readModel(store: InboxStore, path: string, options: CallOptions) {
+async function readSubmission(store: InboxStore, path: string, options: CallOptions) {
   const source = await store.readInbox(path, options);
   if (!source) return undefined;
-  const { problem, isMip, warnings } = await readMps(source, options);
+  const { problem, isMip, warnings } = await readModel(source, path, options);
   const kind = isMip ? "mip" : "lp";
   const settingsPath = `${inboxName(path).stem}.json`;
   const text = await readText(await store.readInbox(settingsPath, options), settingsPath);

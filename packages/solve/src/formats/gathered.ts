@@ -18,7 +18,7 @@ export class Gathered {
 /** Tells of lower bounds above upper ones, which are no fault of the file. */
 export function reportCrossed(
   what: string,
-  names: readonly string[],
+  nameOf: (index: number) => string,
   lower: Float64Array,
   upper: Float64Array,
   warnings: string[],
@@ -26,7 +26,7 @@ export function reportCrossed(
   const crossed = new Gathered();
   for (let at = 0; at < lower.length; at++) {
     if ((lower[at] as number) > (upper[at] as number)) {
-      crossed.add(() => `${names[at]} (lower bound ${lower[at]}, upper bound ${upper[at]})`);
+      crossed.add(() => `${nameOf(at)} (lower bound ${lower[at]}, upper bound ${upper[at]})`);
     }
   }
   crossed.report((n) => `${n} ${what}(s) with crossed bounds, so the model is infeasible`, warnings);

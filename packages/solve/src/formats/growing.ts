@@ -8,7 +8,7 @@ const blockBytes = 1 << 25;
 /** Lengths of the first block before it has its full one. */
 const firstLengths = [256, 1 << 14, 1 << 18] as const;
 
-abstract class Growing<A extends Float64Array | Int32Array> {
+abstract class Growing<A extends Float64Array | Int32Array | Uint8Array> {
   length = 0;
   #blocks: A[] = [];
   #last: A;
@@ -88,22 +88,26 @@ export class GrowingFloats extends Growing<Float64Array> {
     return new Float64Array(length);
   }
 
-  /** Moves each element i to place `targets[i]`, without a second array; a permutation is needed, and used up. */
+  /**
+   * Moves each element i to place `targets[i]`, without a second array; `targets` must be a permutation, and becomes its
+   * inverse, complemented: element j then came from place `~targets[j]`.
+   */
   permute(targets: GrowingInts): void {
     for (let start = 0; start < this.length; start++) {
       let to = targets.get(start);
       if (to < 0) continue;
-      targets.set(start, -1);
+      let from = start;
       let moved = this.get(start);
-      while (to !== start) {
+      for (;;) {
         const next = targets.get(to);
-        targets.set(to, -1);
         const found = this.get(to);
+        targets.set(to, ~from);
         this.set(to, moved);
-        moved = found;
+        if (to === start) break;
+        from = to;
         to = next;
+        moved = found;
       }
-      this.set(start, moved);
     }
   }
 }
@@ -116,6 +120,17 @@ export class GrowingInts extends Growing<Int32Array> {
 
   protected make(length: number): Int32Array {
     return new Int32Array(length);
+  }
+}
+
+/** Integers from 0 to 255. */
+export class GrowingBytes extends Growing<Uint8Array> {
+  constructor() {
+    super(1);
+  }
+
+  protected make(length: number): Uint8Array {
+    return new Uint8Array(length);
   }
 }
 

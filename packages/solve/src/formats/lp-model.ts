@@ -1,7 +1,7 @@
 // The model that grows while an LP file is read, and its turn into a `Problem`.
 import { type Problem, type SparseMatrix, VariableType } from "../problem.ts";
 import { Gathered, reportCrossed } from "./gathered.ts";
-import { GrowingFloats, GrowingInts } from "./growing.ts";
+import { GrowingBytes, GrowingFloats, GrowingInts } from "./growing.ts";
 import { NameTable } from "./name-table.ts";
 import type { RenameTable } from "./renamed.ts";
 
@@ -17,7 +17,7 @@ export class LpModel {
   readonly rowNames = new NameTable();
   readonly lower = new GrowingFloats();
   readonly upper = new GrowingFloats();
-  readonly flags = new GrowingInts();
+  readonly flags = new GrowingBytes();
   readonly addedByBounds = new Gathered();
   readonly negativeUppers = new Gathered();
   readonly #repeated = new Gathered();
@@ -146,8 +146,8 @@ export class LpModel {
       (n) => `${n} variable(s) with a negative upper bound and no lower one, which stays 0`,
       warnings,
     );
-    reportCrossed("variable", variableNames, variableLower, variableUpper, warnings);
-    reportCrossed("row", rowNames, rowLower, rowUpper, warnings);
+    reportCrossed("variable", (at) => variableNames[at] as string, variableLower, variableUpper, warnings);
+    reportCrossed("row", (at) => rowNames[at] as string, rowLower, rowUpper, warnings);
     const problem: Problem = {
       name: this.name,
       objectiveName: renamed.restore("objective", [this.objectiveName])[0] as string,

@@ -294,16 +294,16 @@ class LpReader implements LineReader {
       if (leftSense !== undefined && hasVariable && !this.#is(Token.plus) && !this.#is(Token.minus)) break;
       const sign = yield* this.#sign(first);
       let value: number | undefined;
-      const isFirstNumber = first && leftSense === undefined;
-      const place = this.#place();
-      if (isFirstNumber && line.isInfinity()) {
+      // A number that the row begins with may be its left-hand side. Elsewhere nobody needs the place, which costs time.
+      const place = first && leftSense === undefined ? this.#place() : undefined;
+      if (place !== undefined && line.isInfinity()) {
         value = Number.POSITIVE_INFINITY;
         yield;
         if (!this.#isComparison()) throw fault(place, "infinity as a coefficient; a finite number is needed");
       } else {
         value = yield* this.#coefficient();
       }
-      if (isFirstNumber && value !== undefined && this.#isComparison()) {
+      if (place !== undefined && value !== undefined && this.#isComparison()) {
         leftSense = this.#sense();
         [lower, upper] = side(flipped[leftSense], toBound(sign * value), place);
         yield;

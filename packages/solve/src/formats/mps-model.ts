@@ -2,7 +2,7 @@
 import { type Problem, type SparseMatrix, VariableType } from "../problem.ts";
 import { MpsError } from "./format-error.ts";
 import { Gathered, reportCrossed } from "./gathered.ts";
-import { GrowingFloats, GrowingInts } from "./growing.ts";
+import { free, GrowingBytes, GrowingFloats, GrowingInts } from "./growing.ts";
 import { NameTable } from "./name-table.ts";
 import { addRange } from "./range.ts";
 import type { RenameTable } from "./renamed.ts";
@@ -30,14 +30,14 @@ export class MpsModel {
   readonly columns = new NameTable();
   readonly lower = new GrowingFloats();
   readonly upper = new GrowingFloats();
-  readonly flags = new GrowingInts();
+  readonly flags = new GrowingBytes();
   /** NaN where the file gives none. */
   readonly rightHandSide = new GrowingFloats();
   readonly ranges = new Map<number, number>();
   /** The ranges with more digits than a double has, as text. */
   readonly exactRanges = new Map<number, string>();
 
-  readonly #rowTypes = new GrowingInts();
+  readonly #rowTypes = new GrowingBytes();
   /** The row of the problem for each row of the file. */
   readonly #problemRows = new GrowingInts();
   #problemRowCount = 0;
@@ -118,8 +118,8 @@ export class MpsModel {
 
   /** The problem as read, bounds completed; what should be told is added to the warnings. */
   toProblem(renamed: RenameTable, warnings: string[]): { problem: Problem; isMip: boolean } {
-    this.rows.forgetHashes();
-    this.columns.forgetHashes();
+    this.rows.forgetSlots();
+    this.columns.forgetSlots();
     this.#lastColumns.clear();
     // The matrix first: most of the memory is there, and nothing else has grown yet.
     const matrix = this.#matrix();
@@ -128,14 +128,16 @@ export class MpsModel {
     const variableTypes = this.#variableTypes();
     const variableLower = this.lower.take();
     const variableUpper = this.upper.take();
-    const rowNames = renamed.restore("row", this.#rowNames());
-    const variableNames = renamed.restore("variable", this.columns.names());
+    const quadratic = this.#quadratic.toMatrix(this.columns);
+    const [objectiveName] = renamed.restore("objective", [this.#objectiveName()]) as [string];
+    const rowNames = once(() => renamed.restore("row", this.#rowNames()));
+    const variableNames = once(() => renamed.restore("variable", this.columns.takeNames()));
     this.#report(warnings);
-    reportCrossed("variable", variableNames, variableLower, variableUpper, warnings);
-    reportCrossed("row", rowNames, rowLower, rowUpper, warnings);
+    reportCrossed("variable", (at) => variableNames()[at] as string, variableLower, variableUpper, warnings);
+    reportCrossed("row", (at) => rowNames()[at] as string, rowLower, rowUpper, warnings);
     const problem: Problem = {
       name: this.name,
-      objectiveName: renamed.restore("objective", [this.#objectiveName()])[0] as string,
+      objectiveName,
       maximize: this.maximize,
       objectiveScaling: 1,
       objectiveOffset: this.objectiveOffset,
@@ -148,9 +150,14 @@ export class MpsModel {
       variableLower,
       variableUpper,
       variableTypes,
-      quadratic: this.#quadratic.toMatrix(this.columns),
-      variableNames,
-      rowNames,
+      quadratic,
+      // As strings, names would weigh several times what they do as bytes: they are made when somebody asks.
+      get variableNames() {
+        return variableNames();
+      },
+      get rowNames() {
+        return rowNames();
+      },
     };
     return { problem, isMip: variableTypes !== undefined };
   }
@@ -189,8 +196,9 @@ export class MpsModel {
   }
 
   /**
-   * Compressed sparse rows from the columns as read; the columns ascend in each row. The entries move to their places
-   * within the memory that they have: the rows of the entries turn into their targets, then the values are permuted.
+   * Compressed sparse rows from the columns as read; the columns ascend in each row. All happens within the memory that
+   * the entries have: their rows turn into their targets, then, while the values are permuted, into where each entry
+   * came from, and last into its column.
    */
   #matrix(): SparseMatrix {
     const nonzeros = this.#entryRows.length;
@@ -199,19 +207,29 @@ export class MpsModel {
     for (let at = 0; at < nonzeros; at++) offsets[targets.get(at) + 1]!++;
     for (let row = 0; row < this.#problemRowCount; row++) offsets[row + 1]! += offsets[row] as number;
     const next = offsets.slice();
-    const indices = new Int32Array(nonzeros);
-    for (let column = 0; column < this.columns.size; column++) {
-      const end = column + 1 < this.columns.size ? this.#columnStarts.get(column + 1) : nonzeros;
-      for (let at = this.#columnStarts.get(column); at < end; at++) {
-        const to = next[targets.get(at)]!++;
-        indices[to] = column;
-        targets.set(at, to);
-      }
-    }
-    this.#columnStarts.clear();
+    for (let at = 0; at < nonzeros; at++) targets.set(at, next[targets.get(at)]!++);
+    free(next);
     this.#entryValues.permute(targets);
-    targets.clear();
-    return { offsets, indices, values: this.#entryValues.take() };
+    const columnOf = this.#columnFinder(nonzeros);
+    for (let to = 0; to < nonzeros; to++) targets.set(to, columnOf(~targets.get(to)));
+    this.#columnStarts.clear();
+    return { offsets, indices: targets.take(), values: this.#entryValues.take() };
+  }
+
+  /** Tells the column of an entry by its place in the file: from a table of every 16th entry's, some columns on. */
+  #columnFinder(nonzeros: number): (at: number) => number {
+    const starts = this.#columnStarts;
+    const last = this.columns.size - 1;
+    const table = new Int32Array((nonzeros >>> 4) + 1);
+    for (let at = 0, column = 0; at < nonzeros; at += 16) {
+      while (column < last && starts.get(column + 1) <= at) column++;
+      table[at >>> 4] = column;
+    }
+    return (at) => {
+      let column = table[at >>> 4] as number;
+      while (column < last && starts.get(column + 1) <= at) column++;
+      return column;
+    };
   }
 
   #objectiveName(): string {
@@ -219,11 +237,7 @@ export class MpsModel {
   }
 
   #rowNames(): string[] {
-    const names: string[] = [];
-    for (let row = 0; row < this.rows.size; row++) {
-      if (this.#problemRows.get(row) >= 0) names.push(this.rows.name(row));
-    }
-    return names;
+    return this.rows.takeNames().filter((_, row) => this.#problemRows.get(row) >= 0);
   }
 
   #report(warnings: string[]): void {
@@ -235,6 +249,15 @@ export class MpsModel {
       warnings,
     );
   }
+}
+
+/** What `make` gives, made at the first call. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 /** The bounds of a row from its right-hand side and its entry in RANGES (NaN for none). */

@@ -586,6 +586,10 @@ describe("a broken file", () => {
     expect(found).toMatchObject({ line, column, message: `line ${line}, column ${column}: ${text}` });
   });
 
+  it.each(["SOS1", "INDICATORS", "USERCUTS", "QCMATRIX", "QSECTION"])("with a section %s is refused", (section) => {
+    expect(() => parse(model().replace("ENDATA", `${section}\nENDATA`))).toThrow(`unknown section "${section}"`);
+  });
+
   it("of each kind is in the table", () => {
     expect(faults.map(([name]) => `${name}.mps`).sort()).toEqual(readdirSync(folder).sort());
   });

@@ -13,7 +13,6 @@ const decodedBytes = 1 << 16;
  */
 export class NameTable {
   #slots = new Int32Array(2048);
-  readonly #hashes = new GrowingInts();
   /** Where each name ends in `#bytes`; it starts where the one before ends. */
   readonly #ends = new GrowingInts();
   #bytes = new Uint8Array(16384);
@@ -29,7 +28,7 @@ export class NameTable {
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const index = (this.#slots[slot] as number) - 1;
       if (index < 0) return -1;
-      if (this.#hashes.get(index) === hash && this.is(index, bytes, start, end)) return index;
+      if (this.is(index, bytes, start, end)) return index;
     }
   }
 
@@ -38,7 +37,8 @@ export class NameTable {
     const from = this.#start(index);
     const length = end - start;
     if (this.#ends.get(index) - from !== length) return false;
-    for (let i = 0; i < length; i++) {
+    // From behind: the names of a file mostly begin alike.
+    for (let i = length - 1; i >= 0; i--) {
       if (this.#bytes[from + i] !== bytes[start + i]) return false;
     }
     return true;
@@ -58,7 +58,6 @@ export class NameTable {
     }
     for (let i = 0; i < end - start; i++) this.#bytes[from + i] = bytes[start + i] as number;
     this.#ends.push(to);
-    this.#hashes.push(hashOf(bytes, start, end));
     if (2 * (index + 1) > this.#slots.length) this.#rehash(2 * this.#slots.length);
     else this.#place(index);
     return index;
@@ -88,10 +87,18 @@ export class NameTable {
     return names;
   }
 
+  /** As `names`, and frees everything: the table is of no use afterwards. */
+  takeNames(): string[] {
+    const names = this.names();
+    this.forgetSlots();
+    free(this.#bytes);
+    this.#ends.clear();
+    return names;
+  }
+
   /** Frees what only `find` and `add` need; neither may be called afterwards. */
-  forgetHashes(): void {
+  forgetSlots(): void {
     free(this.#slots);
-    this.#hashes.clear();
   }
 
   #start(index: number): number {
@@ -100,7 +107,7 @@ export class NameTable {
 
   #place(index: number): void {
     const mask = this.#slots.length - 1;
-    let slot = this.#hashes.get(index) & mask;
+    let slot = hashOf(this.#bytes, this.#start(index), this.#ends.get(index)) & mask;
     while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
     this.#slots[slot] = index + 1;
   }
