@@ -34,7 +34,7 @@ const nobody: Dispatcher = {
 };
 
 /** Puts a finished LP with so many primal values into the data directory, as a worker would have. */
-async function storeResult(dataDir: string, elements: number): Promise<string> {
+export async function storeResult(dataDir: string, elements: number): Promise<string> {
   const platform = await openLocalPlatform({ dataDir });
   const events = { publish: async () => undefined };
   const onFault = (what: string, error: unknown) => {

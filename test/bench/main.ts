@@ -2,6 +2,7 @@
 // The exit code is 1 if a stated goal is missed by a full run, or if a bench could not be run at all.
 import { parseArgs } from "node:util";
 import { cancel } from "./cancel.bench.ts";
+import { clientTransfers } from "./client-transfers.bench.ts";
 import { download } from "./download.bench.ts";
 import { formats } from "./formats.bench.ts";
 import { functions } from "./functions.bench.ts";
@@ -19,6 +20,7 @@ import { upload } from "./upload.bench.ts";
 const BENCHES: readonly Bench[] = [
   upload,
   download,
+  clientTransfers,
   unary,
   status,
   solves,

@@ -45,6 +45,8 @@ export type OpDetail =
   | { readonly kind: "cast"; readonly to: DType }
   | { readonly kind: "reduce"; readonly how: ReduceKind; readonly axes: readonly number[]; readonly keepDims: boolean }
   | { readonly kind: "matmul" }
+  /** Of the vectors along the last axis, in float64: their count [], mean [C], sum of products of deviations [C, C]. */
+  | { readonly kind: "moments" }
   | { readonly kind: "transpose"; readonly order: readonly number[] }
   /** 0 keeps the input's size at that place, -1 takes what is left. */
   | { readonly kind: "reshape"; readonly sizes: readonly number[] }
@@ -256,6 +258,16 @@ export class Graph {
     }
     const batch = this.#merge("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
     return this.#one({ kind: "matmul" }, [a, b], a.dtype, [...batch, a.shape.at(-2) as Dim, b.shape.at(-1) as Dim]);
+  }
+
+  /** Count, mean and second moment of all vectors along the last axis; see `Moments` for what they are good for. */
+  moments(x: GraphValue): { count: GraphValue; mean: GraphValue; second: GraphValue } {
+    this.#expect((x.dtype === "float32" || x.dtype === "float64") && x.shape.length >= 2, "moments", [x]);
+    const width = x.shape.at(-1) as Dim;
+    const dtype = "float64";
+    const outputs = [[], [width], [width, width]].map((shape) => ({ dtype, shape, needsGradient: false }) as const);
+    const [count, mean, second] = this.#many({ kind: "moments" }, [x], outputs) as [GraphValue, GraphValue, GraphValue];
+    return { count, mean, second };
   }
 
   transpose(x: GraphValue, order: readonly number[]): GraphValue {

@@ -2,6 +2,7 @@
 // tested against, and says what each operation means.
 import { type Graph, type GraphValue, needed, type Op, type UnaryKind } from "./graph.ts";
 import { type HostContext, hostStep } from "./host.ts";
+import { momentsOf } from "./moments.ts";
 import {
   allocate,
   at,
@@ -14,6 +15,8 @@ import {
   stridesOf,
   type Tensor,
   type TypedArray,
+  tensor,
+  toFloat64,
   type Value,
 } from "./tensor.ts";
 
@@ -69,6 +72,8 @@ function evaluate(op: Op, values: ReadonlyMap<GraphValue, Value>, request: Inter
       return [reduce(input(0), detail.axes, detail.keepDims, detail.how)];
     case "matmul":
       return [matmul(input(0), input(1))];
+    case "moments":
+      return moments(input(0));
     case "transpose":
       return [transpose(input(0), detail.order)];
     case "reshape":
@@ -272,6 +277,12 @@ function matmul(a: Tensor, b: Tensor): Tensor {
       sum += at(a, ia(block) * n * k + row * k + i) * at(b, ib(block) * k * m + i * m + column);
     return sum;
   });
+}
+
+function moments(x: Tensor): Tensor[] {
+  const width = x.shape.at(-1) as number;
+  const { count, mean, second } = momentsOf(toFloat64(x), width);
+  return [scalar("float64", count), tensor("float64", [width], mean), tensor("float64", [width, width], second)];
 }
 
 /** A tensor whose elements are those of `x` at the given places. */

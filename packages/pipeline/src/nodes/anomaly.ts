@@ -2,12 +2,13 @@
 import { invalidValue } from "../errors.ts";
 import { asTensor, type Graph, type GraphValue } from "../graph/graph.ts";
 import { defineHostStep } from "../graph/host.ts";
+import { Moments } from "../graph/moments.ts";
 import { at, elements, tensor, toFloat32, type Value } from "../graph/tensor.ts";
-import type { Engine } from "../runtime/engine.ts";
+import { emitMoments, momentsGiven } from "./covariance-fit.ts";
 import { pseudoInverse, whitening } from "./linear-algebra.ts";
 import { CUBE, defineNode, PIXELS, port } from "./node-type.ts";
 import { bool, float, int } from "./params.ts";
-import { float32, Moments, mean } from "./statistics.ts";
+import { float32, mean } from "./statistics.ts";
 
 const DATA = [port("data", "float32", CUBE)];
 const SCORES = [port("scores", "float32", PIXELS)];
@@ -65,9 +66,9 @@ function transposed(matrix: Float64Array, n: number): Float64Array {
 function rxFitter(channels: number, eps: number, cacheInverse: boolean, node: string) {
   let moments = new Moments(channels, true);
   return {
-    update(inputs: Readonly<Record<string, Value>>, engine?: Engine) {
-      const data = asTensor(inputs["data"]);
-      const width = data.shape.at(-1) as number;
+    update(inputs: Readonly<Record<string, Value>>) {
+      const { count, mean, second } = momentsGiven(inputs);
+      const width = mean.length;
       // The data win over the declared number of channels.
       if (width !== moments.width && moments.count === 0) moments = new Moments(width, true);
       if (width !== moments.width) {
@@ -76,7 +77,7 @@ function rxFitter(channels: number, eps: number, cacheInverse: boolean, node: st
           port: "data",
         });
       }
-      if (data.data.length > width) return moments.absorb(toFloat32(data), engine);
+      if (count > 1) moments.merge(count, mean, second);
     },
     finish() {
       const n = moments.width;
@@ -118,6 +119,7 @@ export const anomalyNodes = [
       ];
     },
     needsFit: () => true,
+    emitFit: emitMoments,
     fit: (h, node) => rxFitter(h.num("num_channels"), h.num("eps"), h.flag("cache_inverse"), node),
     emit({ g, h, in: input, state }) {
       const x = input("data");
@@ -183,7 +185,7 @@ export const anomalyNodes = [
     fit(h, node) {
       let moments = new Moments(h.num("num_channels"), false);
       return {
-        update(inputs, engine) {
+        update(inputs) {
           const data = asTensor(inputs["data"]);
           const width = data.shape.at(-1) as number;
           if (width !== moments.width && moments.count === 0) moments = new Moments(width, false);
@@ -193,7 +195,7 @@ export const anomalyNodes = [
               port: "data",
             });
           }
-          return moments.absorb(toFloat32(data), engine);
+          return moments.absorb(toFloat32(data));
         },
         finish() {
           if (moments.count === 0)

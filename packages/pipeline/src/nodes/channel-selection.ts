@@ -1,10 +1,11 @@
 // Learned selection of channels: soft weights over all channels, and the indices of the largest.
 import { invalidValue } from "../errors.ts";
 import { asTensor, type Graph, type GraphValue } from "../graph/graph.ts";
+import { Moments } from "../graph/moments.ts";
 import { toFloat32 } from "../graph/tensor.ts";
 import { CUBE, defineNode, port } from "./node-type.ts";
 import { bool, float, int, text } from "./params.ts";
-import { float32, Moments } from "./statistics.ts";
+import { float32 } from "./statistics.ts";
 
 /** Weight 1 for the `count` largest entries of a vector [channels], else 0. */
 function hardWeights(g: Graph, logits: GraphValue, count: number, channels: number): GraphValue {

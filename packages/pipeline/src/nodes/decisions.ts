@@ -1,10 +1,11 @@
 // From scores to decisions: logits, thresholds, quantiles, masks of the decided pixels.
 import { asTensor, type GraphValue } from "../graph/graph.ts";
+import { Moments } from "../graph/moments.ts";
 import { toFloat32 } from "../graph/tensor.ts";
 import { countAlong, quantile } from "./graph-functions.ts";
 import { CUBE, defineNode, FRAME, PIXELS, port } from "./node-type.ts";
 import { float, list } from "./params.ts";
-import { float32, Moments } from "./statistics.ts";
+import { float32 } from "./statistics.ts";
 
 const LOGITS = [port("logits", "float32", CUBE)];
 const DECISIONS = [port("decisions", "bool", PIXELS)];

@@ -2,11 +2,13 @@
 import { invalidValue } from "../errors.ts";
 import { asTensor, type GraphValue } from "../graph/graph.ts";
 import { defineHostStep } from "../graph/host.ts";
+import { Moments } from "../graph/moments.ts";
 import { elements, toFloat32 } from "../graph/tensor.ts";
+import { emitMoments, momentsGiven } from "./covariance-fit.ts";
 import { leadingEigenvectors } from "./linear-algebra.ts";
 import { CUBE, defineNode, norm, optional, port } from "./node-type.ts";
 import { bool, float, int, text } from "./params.ts";
-import { float32, Moments } from "./statistics.ts";
+import { float32 } from "./statistics.ts";
 
 /** Mean [B, 1, 1, C], components [B, 1, C, n] of every image; ratio [n] and components [n, C] of the last. */
 const FRAME_COMPONENTS = defineHostStep("linear.frameComponents", {
@@ -107,19 +109,20 @@ export const dimensionalityNodes = [
       ];
     },
     needsFit: () => true,
+    emitFit: emitMoments,
     fit(h, node) {
       const [n, c] = [h.num("n_components"), h.num("num_channels")];
       const moments = new Moments(c, true);
       return {
-        update(inputs, engine) {
-          const data = asTensor(inputs["data"]);
-          if (data.shape.at(-1) !== c) {
-            throw invalidValue(`Node '${node}': data has ${data.shape.at(-1)} channels, num_channels is ${c}`, {
+        update(inputs) {
+          const { count, mean, second } = momentsGiven(inputs);
+          if (mean.length !== c) {
+            throw invalidValue(`Node '${node}': data has ${mean.length} channels, num_channels is ${c}`, {
               node,
               port: "data",
             });
           }
-          return moments.absorb(toFloat32(data), engine);
+          moments.merge(count, mean, second);
         },
         finish() {
           const { values, rows } = leadingEigenvectors(moments.covariance(node).map(Math.fround), c, n);

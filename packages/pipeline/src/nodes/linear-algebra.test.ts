@@ -1,9 +1,11 @@
 // Rules of the small linear algebra and of streaming moments.
+
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Moments } from "../graph/moments.ts";
 import { numbers } from "../testing/pipelines.ts";
 import { pseudoInverse, symmetricEigen, whitening } from "./linear-algebra.ts";
-import { areaUnderCurve, averagePrecision, Moments, quantileOfSorted } from "./statistics.ts";
+import { areaUnderCurve, averagePrecision, quantileOfSorted } from "./statistics.ts";
 
 const size = fc.integer({ min: 1, max: 12 });
 const seed = fc.integer({ min: 1, max: 9999 });

@@ -1,14 +1,16 @@
 // Channel mixers: from many bands to a few by learned 1×1 convolutions or by concrete (Gumbel softmax) selection.
 import { invalidValue } from "../errors.ts";
-import { asTensor, type Graph, type GraphValue } from "../graph/graph.ts";
+import type { Graph, GraphValue } from "../graph/graph.ts";
 import { defineHostStep } from "../graph/host.ts";
-import { type Tensor, tensor, toFloat32 } from "../graph/tensor.ts";
+import { Moments } from "../graph/moments.ts";
+import { type Tensor, tensor } from "../graph/tensor.ts";
+import { emitMoments, momentsGiven } from "./covariance-fit.ts";
 import { countAlong, populationMoments } from "./graph-functions.ts";
 import { leadingEigenvectors } from "./linear-algebra.ts";
 import { CUBE, defineNode, type EmitContext, optional, port, type StateSpec } from "./node-type.ts";
 import { scalePerImage } from "./normalization.ts";
 import { bool, float, int, list, type Params, text } from "./params.ts";
-import { float32, Moments } from "./statistics.ts";
+import { float32 } from "./statistics.ts";
 
 /** Channel counts from input to output, one more than there are layers. */
 function layerSizes(h: Params): readonly number[] {
@@ -162,19 +164,20 @@ export const mixerNodes = [
     },
     states: mixerStates,
     needsFit: (h) => h.text("init_method") === "pca",
+    emitFit: emitMoments,
     fit(h, node) {
       const [channels, width] = layerSizes(h) as [number, number];
       const moments = new Moments(channels, true);
       return {
-        update(inputs, engine) {
-          const data = asTensor(inputs["data"]);
-          if (data.shape.at(-1) !== channels) {
-            throw invalidValue(
-              `Node '${node}': data has ${data.shape.at(-1)} channels, input_channels is ${channels}`,
-              { node, port: "data" },
-            );
+        update(inputs) {
+          const { count, mean, second } = momentsGiven(inputs);
+          if (mean.length !== channels) {
+            throw invalidValue(`Node '${node}': data has ${mean.length} channels, input_channels is ${channels}`, {
+              node,
+              port: "data",
+            });
           }
-          return moments.absorb(toFloat32(data), engine);
+          moments.merge(count, mean, second);
         },
         finish() {
           const { rows } = leadingEigenvectors(moments.covariance(node), channels, Math.min(width, channels));

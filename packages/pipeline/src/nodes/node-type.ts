@@ -3,7 +3,6 @@ import { PipelineError } from "../errors.ts";
 import type { Dim, Graph, GraphValue, Operand } from "../graph/graph.ts";
 import type { Stage } from "../graph/host.ts";
 import type { DType, Tensor, Value } from "../graph/tensor.ts";
-import type { Engine } from "../runtime/engine.ts";
 import type { ParamSpecs, Params } from "./params.ts";
 
 /** A dtype, "any" tensor, a numpy array of a dtype, or a language value. */
@@ -41,7 +40,7 @@ export interface StateSpec {
 
 /** Collects statistics over a stream of batches. */
 export interface Fitter {
-  update(inputs: Readonly<Record<string, Value>>, engine?: Engine): void | Promise<void>;
+  update(inputs: Readonly<Record<string, Value>>): void | Promise<void>;
   /** The states to store, by name. */
   finish(): Record<string, Tensor>;
 }

@@ -2,11 +2,12 @@
 import { invalidValue } from "../errors.ts";
 import { asTensor, type GraphValue } from "../graph/graph.ts";
 import { defineHostStep } from "../graph/host.ts";
+import { Moments } from "../graph/moments.ts";
 import { at, type Tensor, tensor, toFloat32, toFloat64, type Value } from "../graph/tensor.ts";
 import { BOUND_STATES, bandsIn, COMMON_INPUTS, COMMON_PARAMS, finish, nearestBand } from "./false-rgb.ts";
 import { defineNode, IMAGE, type NodeType, optional, PIXELS, port } from "./node-type.ts";
 import { float, int, list, type Params } from "./params.ts";
-import { areaUnderCurve, float32, Moments, mean, quantileOfSorted } from "./statistics.ts";
+import { areaUnderCurve, float32, mean, quantileOfSorted } from "./statistics.ts";
 
 const INFO = defineHostStep("supervised.info", {
   pure: true,

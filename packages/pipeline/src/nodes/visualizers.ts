@@ -1,6 +1,7 @@
 // Visualisers: pictures of cubes, masks, scores and weights, as lists of artefacts.
 import { asTensor, type GraphValue } from "../graph/graph.ts";
 import { defineHostStep } from "../graph/host.ts";
+import { Moments } from "../graph/moments.ts";
 import { at, isTensor, type Tensor, toFloat32, toFloat64, type Value } from "../graph/tensor.ts";
 import { type Artifact, artifact, type Colour, extent, type Frame, mapColour, paint, panels } from "./drawing.ts";
 import { leadingEigenvectors } from "./linear-algebra.ts";
@@ -17,7 +18,7 @@ import {
   VIEW_STAGES,
 } from "./node-type.ts";
 import { any, bool, float, int, list, type ParamSpecs, text } from "./params.ts";
-import { averagePrecision, Moments } from "./statistics.ts";
+import { averagePrecision } from "./statistics.ts";
 
 type Given = ReadonlyMap<string, Value>;
 type Draw = (given: Given, attrs: Readonly<Record<string, unknown>>, inference: boolean) => readonly Artifact[];

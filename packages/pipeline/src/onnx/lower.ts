@@ -2,7 +2,17 @@
 import type { NodeProto, TensorProto, ValueInfoProto } from "../gen/onnx/onnx_pb.js";
 import type { GraphValue, Op, OpKind } from "../graph/graph.ts";
 import { type DType, scalar, type Tensor, tensor } from "../graph/tensor.ts";
-import { type AttributeValue, dataType, initializer, modelBytes, node, valueInfo } from "./model.ts";
+import {
+  type AttributeValue,
+  dataType,
+  type GraphParts,
+  initializer,
+  modelBytes,
+  node,
+  overTiles,
+  tilesName,
+  valueInfo,
+} from "./model.ts";
 
 /** Operators of the same meaning and inputs in both graphs. */
 const DIRECT: Partial<Record<OpKind, string>> = {
@@ -56,6 +66,8 @@ export interface LowerRequest {
   readonly names?: ReadonlyMap<GraphValue, string>;
   /** Names that the outputs must have, by place; one value may be several outputs. */
   readonly outputLabels?: readonly string[];
+  /** The inputs of which a tile is taken at a time; these and all outputs get the number of tiles as their first axis. */
+  readonly tiled?: ReadonlySet<GraphValue>;
   readonly description?: string;
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -128,6 +140,24 @@ export function lower(request: LowerRequest): Lowered {
           noop_with_empty_axes: { int: 1 },
         });
         break;
+      case "moments": {
+        const [count, mean, second] = op.outputs.map(nameOf) as [string, string, string];
+        const inner = (part: string): string => `${second}_${part}`;
+        const float64 = { to: { int: dataType("float64") } };
+        const x = op.inputs[0] as GraphValue;
+        nodes.push(
+          node("Flatten", [first()], [inner("rows")], { axis: { int: x.shape.length - 1 } }),
+          node("Shape", [inner("rows")], [inner("count")], { start: { int: 0 }, end: { int: 1 } }),
+          node("Squeeze", [inner("count")], [inner("scalar")]),
+          node("Cast", [inner("scalar")], [count], float64),
+          node("Cast", [inner("rows")], [inner("wide")], float64),
+          node("ReduceMean", [inner("wide"), list([0])], [mean], { keepdims: { int: 0 } }),
+          node("Sub", [inner("wide"), mean], [inner("deviations")]),
+          // Reads the deviations transposed while multiplying, without a transposed copy of them.
+          node("Gemm", [inner("deviations"), inner("deviations")], [second], { transA: { int: 1 } }),
+        );
+        break;
+      }
       case "transpose":
         emit("Transpose", op, inputs(), { perm: { ints: detail.order } });
         break;
@@ -200,14 +230,22 @@ export function lower(request: LowerRequest): Lowered {
   });
   const info = (value: GraphValue, name: string): ValueInfoProto => valueInfo(name, value.dtype as DType, value.shape);
   const read = new Set(nodes.flatMap((each) => each.input));
-  const model = modelBytes({
+  const parts: GraphParts = {
     name: request.name,
     nodes,
     initializers: [...initializers].filter(([name]) => read.has(name)).map(([, value]) => value),
     inputs: request.inputs.map((value) => info(value, nameOf(value))),
     outputs: request.outputs.map((value, index) => info(value, outputNames[index] as string)),
+  };
+  const { tiled } = request;
+  const model = modelBytes({
+    ...(tiled ? overTiles(parts, new Set([...tiled].map(nameOf))) : parts),
     ...(request.description === undefined ? {} : { description: request.description }),
     ...(request.metadata === undefined ? {} : { metadata: request.metadata }),
   });
-  return { model, inputNames: request.inputs.map(nameOf), outputNames };
+  return {
+    model,
+    inputNames: request.inputs.map((value) => (tiled?.has(value) ? tilesName(nameOf(value)) : nameOf(value))),
+    outputNames: tiled ? outputNames.map(tilesName) : outputNames,
+  };
 }

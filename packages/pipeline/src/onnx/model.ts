@@ -1,15 +1,18 @@
 // Writes ONNX models: tensors, values, nodes and the model around them, in ONNX's own messages.
-import { create, toBinary } from "@bufbuild/protobuf";
+import { clone, create, toBinary } from "@bufbuild/protobuf";
 import {
   type AttributeProto,
   AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
   TensorProto_DataType as DataType,
+  type GraphProto,
+  GraphProtoSchema,
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
   type TensorProto,
   TensorProtoSchema,
+  TensorShapeProto_DimensionSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "../gen/onnx/onnx_pb.js";
@@ -39,7 +42,8 @@ export const dataType = (dtype: DType): number => DATA_TYPES[dtype];
 export type AttributeValue =
   | { readonly int: number }
   | { readonly ints: readonly number[] }
-  | { readonly float: number };
+  | { readonly float: number }
+  | { readonly graph: GraphProto };
 
 function attribute(name: string, value: AttributeValue): AttributeProto {
   if ("int" in value) {
@@ -48,6 +52,7 @@ function attribute(name: string, value: AttributeValue): AttributeProto {
   if ("ints" in value) {
     return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.ints.map(BigInt) });
   }
+  if ("graph" in value) return create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g: value.graph });
   return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.float });
 }
 
@@ -101,12 +106,59 @@ export function valueInfo(name: string, dtype: DType, shape: Shape): ValueInfoPr
   });
 }
 
-export interface ModelParts {
+export interface GraphParts {
   readonly name: string;
   readonly nodes: readonly NodeProto[];
   readonly initializers: readonly TensorProto[];
   readonly inputs: readonly ValueInfoProto[];
   readonly outputs: readonly ValueInfoProto[];
+}
+
+const graphOf = ({ name, nodes, initializers, inputs, outputs }: GraphParts): GraphProto =>
+  create(GraphProtoSchema, {
+    name,
+    node: [...nodes],
+    initializer: [...initializers],
+    input: [...inputs],
+    output: [...outputs],
+  });
+
+/** What is called `name` in the loop body is called so outside, where all tiles lie one behind the other. */
+export const tilesName = (name: string): string => `${name}_tiles`;
+
+/**
+ * A graph that does what `parts` does for each of T tiles: its inputs `tiled`, and all outputs, get T as their first
+ * axis. Its other inputs are the same for every tile. The loop copies nothing: a tile is a part of what is given.
+ */
+export function overTiles(parts: GraphParts, tiled: ReadonlySet<string>): GraphParts {
+  const given = parts.inputs.filter(({ name }) => tiled.has(name));
+  const body = graphOf({ ...parts, inputs: given });
+  const outside = (info: ValueInfoProto): ValueInfoProto => {
+    const made = clone(ValueInfoProtoSchema, info);
+    made.name = tilesName(info.name);
+    if (made.type?.value.case === "tensorType") {
+      made.type.value.value.shape?.dim.unshift(
+        create(TensorShapeProto_DimensionSchema, { value: { case: "dimParam", value: "T" } }),
+      );
+    }
+    return made;
+  };
+  const names = (infos: readonly ValueInfoProto[]): string[] => infos.map(({ name }) => tilesName(name));
+  return {
+    name: parts.name,
+    nodes: [
+      node("Scan", names(given), names(parts.outputs), {
+        body: { graph: body },
+        num_scan_inputs: { int: given.length },
+      }),
+    ],
+    initializers: [],
+    inputs: parts.inputs.map((info) => (tiled.has(info.name) ? outside(info) : info)),
+    outputs: parts.outputs.map(outside),
+  };
+}
+
+export interface ModelParts extends GraphParts {
   readonly description?: string;
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -119,13 +171,7 @@ export function modelBytes(parts: ModelParts): Uint8Array<ArrayBuffer> {
     docString: parts.description ?? "",
     opsetImport: [{ domain: "", version: BigInt(OPSET) }],
     metadataProps: Object.entries(parts.metadata ?? {}).map(([key, value]) => ({ key, value })),
-    graph: {
-      name: parts.name,
-      node: [...parts.nodes],
-      initializer: [...parts.initializers],
-      input: [...parts.inputs],
-      output: [...parts.outputs],
-    },
+    graph: graphOf(parts),
   });
   return toBinary(ModelProtoSchema, model);
 }

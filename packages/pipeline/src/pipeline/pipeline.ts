@@ -223,7 +223,7 @@ export class Pipeline implements AsyncDisposable {
       for await (const batch of stream()) {
         options.signal?.throwIfAborted();
         options.onProgress?.({ node: node.name, index, nodes: toFit.length, batches, done: false });
-        await fitter.update(await this.#statistics(node, batch, options), options.engine);
+        await fitter.update(await this.#statistics(node, batch, options));
         batches++;
       }
       for (const [name, value] of Object.entries(fitter.finish())) node.states.set(node.spec(name).name, value);

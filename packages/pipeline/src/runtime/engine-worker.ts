@@ -5,7 +5,7 @@ import { PipelineError } from "../errors.ts";
 import { type HostContext, hostStep } from "../graph/host.ts";
 import { elements, isTensor, type Tensor, type Value } from "../graph/tensor.ts";
 import type { EngineFault, EngineReply, EngineRequest, HostRequest, RunRequest } from "./messages.ts";
-import { RowAssembly, rowRanges, rowsOf } from "./tiles.ts";
+import { rowRanges, rowsOf, stacked, TileResults, tileRuns, unstacked } from "./tiles.ts";
 
 interface Loaded {
   readonly session: ort.InferenceSession;
@@ -59,23 +59,31 @@ async function runOnce(
   return values;
 }
 
+/** So many that calls cost next to nothing; what they give, some 32 MiB at most, is not yet put together. */
+const TILES_OF_A_RUN = 64;
+
 async function runTiled(session: ort.InferenceSession, request: RunRequest): Promise<Map<string, Tensor>> {
   const tiling = request.tiling as NonNullable<RunRequest["tiling"]>;
   const first = request.feeds.get(tiling.inputs[0] as string) as Tensor;
   const [images, height] = first.shape as [number, number];
-  const assemblies = new Map(tiling.outputs.map((name) => [name, new RowAssembly(images, height)]));
-  const whole = new Map<string, Tensor>();
-  for (const range of rowRanges(images, height, tiling.rows)) {
+  const runTiles = (tiles: number, part: (whole: Tensor) => Tensor): Promise<Map<string, Tensor>> => {
     const feeds = new Map(request.feeds);
-    for (const name of tiling.inputs) feeds.set(name, rowsOf(request.feeds.get(name) as Tensor, range));
-    for (const [name, value] of await runOnce(session, feeds, request.outputs)) {
-      const assembly = assemblies.get(name);
-      if (assembly) assembly.put(value, range);
-      else if (!whole.has(name)) whole.set(name, value);
-    }
+    for (const name of tiling.inputs) feeds.set(name, stacked(part(request.feeds.get(name) as Tensor), tiles));
+    return runOnce(session, feeds, request.outputs);
+  };
+  const tileOf = (values: ReadonlyMap<string, Tensor>, index: number) =>
+    new Map([...values].map(([name, value]) => [name, unstacked(value, index)]));
+  // Without a pixel there is no tile, but there are shapes.
+  if (tiling.inputs.some((name) => elements((request.feeds.get(name) as Tensor).shape) === 0)) {
+    return tileOf(await runTiles(1, (whole) => whole), 0);
   }
-  for (const [name, assembly] of assemblies) whole.set(name, assembly.whole());
-  return whole;
+  const results = new TileResults(images, height, tiling);
+  for (const run of tileRuns(rowRanges(images, height, tiling.rows), TILES_OF_A_RUN)) {
+    const range = { ...run[0], rows: run.length * run[0].rows };
+    const values = await runTiles(run.length, (whole) => rowsOf(whole, range));
+    for (const [index, tile] of run.entries()) results.put(tileOf(values, index), tile);
+  }
+  return results.whole();
 }
 
 async function run(request: RunRequest): Promise<EngineReply> {
@@ -83,9 +91,9 @@ async function run(request: RunRequest): Promise<EngineReply> {
   if (!loaded) throw new Error(`session ${request.session} is not loaded`);
   const { session, provider } = await loaded;
   const started = performance.now();
-  const empty = [...request.feeds.values()].some((feed) => elements(feed.shape) === 0);
-  const tiled = request.tiling && !empty;
-  const values = tiled ? await runTiled(session, request) : await runOnce(session, request.feeds, request.outputs);
+  const values = request.tiling
+    ? await runTiled(session, request)
+    : await runOnce(session, request.feeds, request.outputs);
   const milliseconds = performance.now() - started;
   const back = request.giveBack?.map((name) => [name, request.feeds.get(name) as Tensor] as const);
   return { id: request.id, values, milliseconds, provider, ...(back ? { back: new Map(back) } : {}) };

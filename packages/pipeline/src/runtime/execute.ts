@@ -3,8 +3,9 @@ import type { GraphValue, Op } from "../graph/graph.ts";
 import { type HostContext, hostStep } from "../graph/host.ts";
 import { elements, isTensor, type Tensor, type Value } from "../graph/tensor.ts";
 import type { Engine } from "./engine.ts";
+import type { Tiling } from "./messages.ts";
 import { imageNames, type Plan, type SegmentStep } from "./plan.ts";
-import { alignedRows, RowAssembly, rowRanges, rowsOf } from "./tiles.ts";
+import { alignedRows, rowRanges, rowsOf, TileResults } from "./tiles.ts";
 
 /** Half a MiB of float32: with a value as large beside it, a tile stays in a core's cache. */
 const TILE_ELEMENTS = 1 << 17;
@@ -131,36 +132,31 @@ async function runSegment(
   transfer: ReadonlySet<string>,
   request: ExecuteRequest,
 ): Promise<SegmentResult> {
-  const { engine, signal } = request;
-  const images = step.rowWise ? imageNames(step) : undefined;
-  const largest = Math.max(1, ...(images?.inputs ?? []).map((name) => rowSize(feeds.get(name) as Tensor)));
-  const first = images && (feeds.get(images.inputs[0] as string) as Tensor);
-  const most = Math.floor((request.tileElements ?? TILE_ELEMENTS) / largest);
-  const rows = alignedRows(most, first?.shape[2] ?? 1);
-  if (!images || !first || (first.shape[0] === 1 && (first.shape[1] as number) <= rows)) {
-    const { values, milliseconds, provider } = await engine.run(step.model, feeds, {
-      outputs: step.outputNames,
-      transfer,
-      signal,
-    });
-    return { results: values, milliseconds, provider };
-  }
-  const tiling = { rows, inputs: images.inputs, outputs: images.outputs };
+  const tiling = step.rowWise ? tilingOf(step, feeds, request.tileElements ?? TILE_ELEMENTS) : undefined;
   // A view of a larger buffer cannot move either.
   const moves = (name: string, { data }: Tensor): boolean =>
     transfer.has(name) && data.byteLength === data.buffer.byteLength;
-  const kept = images.inputs.filter((name) => !moves(name, feeds.get(name) as Tensor));
+  const kept = (tiling?.inputs ?? []).filter((name) => !moves(name, feeds.get(name) as Tensor));
   const bytes = kept.reduce((sum, name) => sum + (feeds.get(name) as Tensor).data.byteLength, 0);
-  if (bytes <= PART_BYTES) {
-    const { values, milliseconds, provider } = await engine.run(step.model, feeds, {
+  if (!tiling || bytes <= PART_BYTES) {
+    const { values, milliseconds, provider } = await request.engine.run(step.model, feeds, {
       outputs: step.outputNames,
       transfer,
-      tiling,
-      signal,
+      ...(tiling ? { tiling } : {}),
+      signal: request.signal,
     });
     return { results: values, milliseconds, provider };
   }
   return runInParts(step, feeds, tiling, bytes, request);
+}
+
+/** Tiles whose largest input has at most `most` elements, or one row. */
+function tilingOf(step: SegmentStep, feeds: ReadonlyMap<string, Tensor>, most: number): Tiling {
+  const { inputs, outputs } = imageNames(step);
+  const images = inputs.map((name) => feeds.get(name) as Tensor);
+  const width = images[0]?.shape[2] ?? 1;
+  const rows = alignedRows(Math.floor(most / Math.max(1, ...images.map(rowSize))), width);
+  return { rows, inputs, outputs, moments: step.moments };
 }
 
 const rowSize = (t: Tensor): number => elements(t.shape.slice(2));
@@ -169,15 +165,14 @@ const rowSize = (t: Tensor): number => elements(t.shape.slice(2));
 async function runInParts(
   step: SegmentStep,
   feeds: ReadonlyMap<string, Tensor>,
-  tiling: { rows: number; inputs: readonly string[]; outputs: readonly string[] },
+  tiling: Tiling,
   bytes: number,
   { engine, signal }: ExecuteRequest,
 ): Promise<SegmentResult> {
   const [images, height] = (feeds.get(tiling.inputs[0] as string) as Tensor).shape as [number, number];
   const rowBytes = bytes / (images * height);
   const rows = tiling.rows * Math.max(1, Math.floor(PART_BYTES / rowBytes / tiling.rows));
-  const assemblies = new Map(tiling.outputs.map((name) => [name, new RowAssembly(images, height)]));
-  const results = new Map<string, Tensor>();
+  const results = new TileResults(images, height, tiling);
   let milliseconds = 0;
   let provider = "cpu";
   const ranges = rowRanges(images, height, rows);
@@ -193,19 +188,14 @@ async function runInParts(
       const options = { outputs: step.outputNames, tiling, transfer, giveBack: tiling.inputs, signal };
       const run = await engine.run(step.model, part, options);
       spare = run.back;
-      for (const [name, value] of run.values) {
-        const assembly = assemblies.get(name);
-        if (assembly) assembly.put(value, range);
-        else results.set(name, value);
-      }
+      results.put(run.values, range);
       milliseconds += run.milliseconds;
       provider = run.provider;
     }
   };
   // One part is prepared while another is computed.
   await Promise.all(Array.from({ length: engine.threads + 1 }, work));
-  for (const [name, assembly] of assemblies) results.set(name, assembly.whole());
-  return { results, milliseconds, provider };
+  return { results: results.whole(), milliseconds, provider };
 }
 
 /** A copy to be given away, in `spare` where that has the size. */

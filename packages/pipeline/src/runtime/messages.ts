@@ -4,12 +4,21 @@ import type { HostAttributes } from "../graph/graph.ts";
 import type { Stage } from "../graph/host.ts";
 import type { Tensor, Value } from "../graph/tensor.ts";
 
-/** Runs a pixel-wise session in row tiles. */
+/** The three outputs of an operation "moments". */
+export interface MomentsNames {
+  readonly count: string;
+  readonly mean: string;
+  readonly second: string;
+}
+
+/** Runs a pixel-wise session, whose model goes over tiles, in tiles of some rows. */
 export interface Tiling {
   readonly rows: number;
   /** Names whose values are [B, H, ...]. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Outputs that are moments of the pixels of a tile. */
+  readonly moments: readonly MomentsNames[];
 }
 
 export interface RunRequest {

@@ -4,6 +4,7 @@ import type { Graph, GraphValue, Op } from "../graph/graph.ts";
 import { needed } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { lower } from "../onnx/lower.ts";
+import type { MomentsNames } from "./messages.ts";
 import { type CompiledModel, compiledModel } from "./model.ts";
 
 export interface SegmentStep {
@@ -13,8 +14,10 @@ export interface SegmentStep {
   readonly outputs: readonly GraphValue[];
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
-  /** True if every image row can be computed by itself. */
+  /** True if every image row can be computed by itself; the model then goes over tiles. */
   readonly rowWise: boolean;
+  /** Outputs that are moments: those of tiles are merged. */
+  readonly moments: readonly MomentsNames[];
   /** Pipeline nodes with operations in it. */
   readonly nodes: readonly string[];
 }
@@ -92,6 +95,7 @@ function singleStep(op: Op): Step {
     inputNames,
     outputNames,
     rowWise: false,
+    moments: [],
     nodes: [op.node],
   };
 }
@@ -112,6 +116,8 @@ function partition(ops: readonly Op[], rowTiles: boolean): Slot[] {
     if (isSource(op)) continue;
     const earliest = op.inputs.reduce((time, input) => Math.max(time, times.get(input.op) ?? 0), 0);
     let time = earliest;
+    // Tiles of moments make a whole only at the end of their segment.
+    if (op.inputs.some((input) => input.op.detail.kind === "moments" && times.get(input.op) === earliest)) time++;
     while (ORDER[time % 3] !== kind) time++;
     times.set(op, time);
     const slot = slots.get(time);
@@ -135,12 +141,14 @@ const markOf = (value: GraphValue): Mark => (isImage(value) ? "rows" : isFree(va
 function isRowWise(op: Op): boolean {
   const inputs = op.inputs.map(markOf);
   if (inputs.includes("other")) return false;
-  return inputs.includes("rows") ? isRowLocal(op, inputs) : true;
+  return inputs.includes("rows") ? isRowLocal(op, inputs) : op.detail.kind !== "moments";
 }
 
 function isRowLocal(op: Op, inputs: readonly Mark[]): boolean {
   const { detail } = op;
   if (detail.kind === "size") return detail.axis >= 2;
+  // What tiles give is merged.
+  if (detail.kind === "moments") return true;
   if (!op.outputs.every(isImage)) return false;
   switch (detail.kind) {
     case "reduce":
@@ -189,14 +197,21 @@ function segment(
     if (other === slot) continue;
     for (const op of other.ops) for (const input of op.inputs) elsewhere.add(input);
   }
-  const outputs = slot.ops.flatMap((op) => op.outputs.filter((value) => used.has(value) || elsewhere.has(value)));
+  const outputs = slot.ops.flatMap((op) => {
+    const wanted = op.outputs.filter((value) => used.has(value) || elsewhere.has(value));
+    // Moments of tiles can be merged only if all of them are there.
+    return op.detail.kind === "moments" && wanted.length > 0 ? op.outputs : wanted;
+  });
   if (outputs.length === 0) return [];
+  const images = [...inputs].filter(isImage);
+  const rowWise = slot.kind === "rows" && images.length > 0;
   const lowered = lower({
     name: request.name,
     ops: [...sources, ...slot.ops],
     inputs: [...inputs],
     outputs,
     states: request.states,
+    ...(rowWise ? { tiled: new Set(images) } : {}),
   });
   return [
     {
@@ -206,10 +221,17 @@ function segment(
       outputs,
       inputNames: lowered.inputNames,
       outputNames: lowered.outputNames,
-      rowWise: slot.kind === "rows" && [...inputs].some(isImage),
+      rowWise,
+      moments: slot.ops.flatMap((op) => momentsNames(op, outputs, lowered.outputNames)),
       nodes: [...new Set(slot.ops.map((op) => op.node))],
     },
   ];
+}
+
+function momentsNames(op: Op, outputs: readonly GraphValue[], names: readonly string[]): MomentsNames[] {
+  const [count, mean, second] = op.outputs.map((value) => names[outputs.indexOf(value)]);
+  if (op.detail.kind !== "moments" || !count || !mean || !second) return [];
+  return [{ count, mean, second }];
 }
 
 /** Values [B, H, ...] of a row-wise segment, by name. */
