@@ -1,4 +1,6 @@
 // What the functions' bundles hold, and that they run.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -6,7 +8,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { Pipeline } from "@sortie/pipeline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Bundle, bundleFunctions, functionNames } from "../scripts/bundle-functions.ts";
+import { type Bundle, bundleFunctions, bundleHost, functionNames } from "../scripts/bundle-functions.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sortie-bundle-"));
 let bundles: ReadonlyMap<string, Bundle>;
@@ -102,6 +104,28 @@ describe("the bundle of each function", () => {
       await worker.terminate();
     }
   });
+
+  it("of the host listens, with the engine and the files for drawing beside it", async () => {
+    const { folder: at, inputs } = await bundleHost(join(folder, "host"));
+    expect(inputs).toContain("packages/pipeline/src/runtime/engine-worker.ts");
+    expect(inputs.filter((file) => /platform-local|\/testing\//.test(file))).toEqual([]);
+    for (const file of ["engine-worker.mjs", "resvg.wasm", "node_modules/onnxruntime-node/bin/napi-v6/linux/x64"]) {
+      expect([file, existsSync(join(at, file))]).toEqual([file, true]);
+    }
+    const env = { SORTIE_TABLE: "t", SORTIE_BUCKET: "b", SORTIE_CPU_QUEUE: "q", SORTIE_CPU_DEFINITION: "d" };
+    const child = spawn(process.execPath, [join(at, "index.mjs")], {
+      env: { ...env, SORTIE_HOST_PORT: "0", AWS_REGION: "us-east-1" },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const exit = once(child, "exit");
+    let said = "";
+    let told = false;
+    for await (const chunk of child.stdout.setEncoding("utf8")) {
+      said += chunk;
+      if (!told && said.includes('"listening"')) told = child.kill("SIGTERM");
+    }
+    expect([said.includes('"listening"'), await exit]).toEqual([true, [0, null]]);
+  }, 120_000);
 
   it("draws with the files beside it", () => {
     const rpc = bundles.get("rpc")?.folder ?? "";

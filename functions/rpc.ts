@@ -6,9 +6,9 @@ import { noInfer, remoteInfer } from "./lib/remote-infer.ts";
 import { createRpcFunction } from "./lib/rpc-function.ts";
 
 const { settings, context, log } = openDeployment(openAwsFront);
-const { inferFunction } = settings;
+const { inferFunction, pipelines } = settings;
 const infer = inferFunction === undefined ? noInfer : remoteInfer(functionCaller(), inferFunction);
-const answer = createRpcFunction({ context, auth: settings.auth, log, infer });
+const answer = createRpcFunction({ context, auth: settings.auth, log, infer, pipelines });
 const { streamifyResponse, HttpResponseStream } = awsLambda();
 
 export const handler = streamifyResponse<FunctionUrlEvent>((event, stream, invocation) =>

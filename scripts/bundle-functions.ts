@@ -69,6 +69,15 @@ const filesBeside: Plugin = {
   },
 };
 
+/** CommonJS packages inside expect these. */
+const REQUIRE =
+  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
+const PLACE = [
+  'import { fileURLToPath as __fileURLToPath } from "node:url";',
+  "const __filename = __fileURLToPath(import.meta.url);",
+  'const __dirname = __fileURLToPath(new URL(".", import.meta.url));',
+].join(" ");
+
 const settings = (minify: boolean): BuildOptions & { metafile: true } => ({
   absWorkingDir: root,
   bundle: true,
@@ -85,10 +94,7 @@ const settings = (minify: boolean): BuildOptions & { metafile: true } => ({
   keepNames: true,
   sourcemap: minify ? false : "linked",
   legalComments: "none",
-  // CommonJS packages inside expect these.
-  banner: {
-    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-  },
+  banner: { js: REQUIRE },
   metafile: true,
   logLevel: "warning",
   plugins: [filesBeside],
@@ -105,24 +111,49 @@ export const functionNames = (): string[] =>
 export async function bundleFunctions(out: string, options: BundleOptions = {}): Promise<Bundle[]> {
   return Promise.all(
     (options.names ?? functionNames()).map((name) =>
-      bundleOne(resolve(out), name, options.minify ?? true, options.arch ?? "arm64"),
+      bundleOne(name, {
+        folder: join(resolve(out), name),
+        entry: join(root, "functions", `${name}.ts`),
+        minify: options.minify ?? true,
+        arch: options.arch ?? "arm64",
+      }),
     ),
   );
 }
 
-async function bundleOne(out: string, name: string, minify: boolean, arch: Architecture): Promise<Bundle> {
-  const folder = join(out, name);
+/** Bundles the server host of the stacks (functions/host/main.ts) into `folder`, for the processor of its container. */
+export const bundleHost = (folder: string): Promise<Bundle> =>
+  bundleOne("host", {
+    folder: resolve(folder),
+    entry: join(root, "functions/host/main.ts"),
+    minify: true,
+    arch: "x64",
+    banner: `${REQUIRE} ${PLACE}`,
+  });
+
+interface Program {
+  readonly folder: string;
+  readonly entry: string;
+  readonly minify: boolean;
+  readonly arch: Architecture;
+  readonly banner?: string;
+}
+
+async function bundleOne(name: string, { folder, entry, minify, arch, banner }: Program): Promise<Bundle> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const entry = join(root, "functions", `${name}.ts`);
-  const { metafile } = await build({ ...settings(minify), entryPoints: [entry], outfile: join(folder, "index.mjs") });
+  const { metafile } = await build({
+    ...settings(minify),
+    entryPoints: [entry],
+    outfile: join(folder, "index.mjs"),
+    ...(banner !== undefined && { banner: { js: banner } }),
+  });
   const built = [metafile];
   const missing = Object.values(metafile.outputs)
     .flatMap(({ imports }) => imports.filter(({ external, path }) => external && !isBuiltin(path)))
     .map(({ path }) => path)
     .filter((path) => path !== NATIVE);
-  if (missing.length > 0)
-    throw new Error(`function ${name} needs ${[...new Set(missing)].join(", ")} beside its bundle`);
+  if (missing.length > 0) throw new Error(`${name} needs ${[...new Set(missing)].join(", ")} beside its bundle`);
   const inputs = usedBy(metafile);
   const solves = inputs.some((file) => /engines\/highs\.ts$/.test(file));
   if (solves) {

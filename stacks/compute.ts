@@ -2,7 +2,7 @@
 // no job waits.
 import { DEFAULT_PLACEMENT } from "../packages/core/src/placement.ts";
 import type { WorkerImage } from "./image.ts";
-import { BLOB_PREFIXES } from "./lifecycle.ts";
+import { BLOB_PREFIXES, FILES_PREFIX } from "./lifecycle.ts";
 import { logGroupName, nameOf } from "./names.ts";
 import type { Network } from "./network.ts";
 import { GPU_MACHINES, type Options } from "./options.ts";
@@ -47,14 +47,14 @@ export function createCompute(inputs: ComputeInputs) {
     assumeRolePolicy: trustOf("ecs-tasks.amazonaws.com", account),
     inlinePolicies: [{ name: "start", policy: policyOf([...imageAccess(image.repository), ...logs(logGroup.arn)]) }],
   });
-  // What the worker itself may do. It claims, reads and writes; it starts nothing.
+  // What the worker itself may do. It claims, reads and writes, the files of clients among it; it starts nothing.
   const taskRole = new aws.iam.Role("WorkerTask", {
     name: nameOf("worker-task"),
     assumeRolePolicy: trustOf("ecs-tasks.amazonaws.com", account),
     inlinePolicies: [
       {
         name: "work",
-        policy: policyOf([...rows(storage.table.arn), ...blobs(storage.bucket.arn, BLOB_PREFIXES)]),
+        policy: policyOf([...rows(storage.table.arn), ...blobs(storage.bucket.arn, [...BLOB_PREFIXES, FILES_PREFIX])]),
       },
     ],
   });

@@ -6,7 +6,7 @@
 
 import type { Site } from "./functions.ts";
 import { digestOf, type WorkerImage } from "./image.ts";
-import { BLOB_PREFIXES } from "./lifecycle.ts";
+import { BLOB_PREFIXES, FILES_PREFIX } from "./lifecycle.ts";
 import { logGroupName, nameOf } from "./names.ts";
 import type { Network } from "./network.ts";
 import { blobs, image as imageAccess, logs, policyOf, rows, trustOf } from "./permissions.ts";
@@ -14,8 +14,9 @@ import type { Storage } from "./storage.ts";
 import type { Environment, Input } from "./types.ts";
 
 const PORT = 5001;
-const VCPUS = 0.5;
-const MEMORY_MIB = 1024;
+/** It runs inferences itself, on cubes of up to 300 MiB. */
+const VCPUS = 1;
+const MEMORY_MIB = 4096;
 /** A stream may say nothing for so long before the load balancer forgets it. */
 const IDLE_SECONDS = 6000;
 
@@ -38,7 +39,7 @@ export function createHost({ site, storage, network, image, environment }: HostI
     name: logGroupName("host"),
     retentionInDays: options.logDays,
   });
-  // The worker's image has Node and nothing else that the host needs; the bundle goes on top of it.
+  // The worker's image has Node and what ONNX Runtime links against; the bundle goes on top of it.
   const login = aws.ecr.getAuthorizationTokenOutput({});
   const repository = new aws.ecr.Repository("HostImage", {
     name: nameOf("host"),
@@ -65,12 +66,15 @@ ENTRYPOINT ["/usr/local/bin/node", "/opt/sortie/host/index.mjs"]
     assumeRolePolicy: trustOf("ecs-tasks.amazonaws.com", account),
     inlinePolicies: [{ name: "start", policy: policyOf([...imageAccess(repository.arn), ...logs(logGroup.arn)]) }],
   });
-  // The same as the function behind the URL, but for the pipeline service, which the host does not have.
+  // The same as the function behind the URL, but that it calls no other: it has an engine.
   const taskRole = new aws.iam.Role("HostTask", {
     name: nameOf("host-task"),
     assumeRolePolicy: trustOf("ecs-tasks.amazonaws.com", account),
     inlinePolicies: [
-      { name: "serve", policy: policyOf([...rows(storage.table.arn), ...blobs(storage.bucket.arn, BLOB_PREFIXES)]) },
+      {
+        name: "serve",
+        policy: policyOf([...rows(storage.table.arn), ...blobs(storage.bucket.arn, [...BLOB_PREFIXES, FILES_PREFIX])]),
+      },
     ],
   });
 

@@ -11,8 +11,8 @@ export const SESSION_PREFIX = "sessions/";
 /** What core's blobs lie under. */
 export const BLOB_PREFIXES = ["jobs/", "uploads/", SESSION_PREFIX] as const;
 /**
- * Files that clients of the pipeline service have written and name again, maybe after years: saved pipelines and their
- * weights. Only a later write of the same name replaces one, so no rule may remove them.
+ * Files that clients of the pipeline service name, maybe after years: configurations and data that people put there, saved
+ * pipelines and their weights. Only a later write of the same name replaces one, so no rule may remove them.
  */
 export const FILES_PREFIX = "files/";
 /** Every first part of a key that has its time: blobs of core, and what people put and find. */

@@ -56,6 +56,7 @@ export function deploy(bundle: (withHost: boolean) => Bundles = bundleAll) {
     ...base,
     SORTIE_SOLVE_FUNCTION: solve.name,
     SORTIE_WEBHOOK_SECRET: webhooks.value,
+    ...options.pipelines,
   };
   const infer = createInfer(site, storage, base);
   const rpc = createApi(site, storage, infer, environment);

@@ -36,6 +36,8 @@ export interface Options {
   readonly outboxDays: number;
   /** `SORTIE_LIMIT_…`, handed on to functions and workers, which check them. */
   readonly limits: Readonly<Record<string, string>>;
+  /** Settings of the pipeline service, handed on to what answers its calls, which checks them. */
+  readonly pipelines: Readonly<Record<string, string>>;
   /** Of finished jobs: one of the limits, known here because objects must not expire sooner. */
   readonly timeToLiveHours: number;
 }
@@ -46,6 +48,7 @@ const LOG_DAYS = [
 ];
 const PREFIX = "SORTIE_STACK_";
 const LIMIT = "SORTIE_LIMIT_";
+const PIPELINES = ["SORTIE_STRICT_PLUGINS", "SORTIE_OLDER_NODE_FORM"];
 const DEFAULT_TTL_HOURS = 7 * 24;
 const KNOWN = [
   "ALARMS",
@@ -114,6 +117,11 @@ export function readOptions(stage: string, environment: Readonly<Record<string, 
   const logDays = whole("LOG_DAYS", 1, 3653, 30);
   if (!LOG_DAYS.includes(logDays)) fault("LOG_DAYS", LOG_DAYS.join(", "));
 
+  const handedOn = (is: (name: string) => boolean): Readonly<Record<string, string>> =>
+    Object.fromEntries(
+      Object.entries(environment).flatMap(([name, value]) => (is(name) && value ? [[name, value]] : [])),
+    );
+
   const options: Options = {
     stage,
     production,
@@ -137,9 +145,8 @@ export function readOptions(stage: string, environment: Readonly<Record<string, 
     alarmEmail,
     logDays,
     outboxDays: whole("OUTBOX_DAYS", 1, 3650, 90),
-    limits: Object.fromEntries(
-      Object.entries(environment).flatMap(([name, value]) => (name.startsWith(LIMIT) && value ? [[name, value]] : [])),
-    ),
+    limits: handedOn((name) => name.startsWith(LIMIT)),
+    pipelines: handedOn((name) => PIPELINES.includes(name)),
     timeToLiveHours: Number(environment[`${LIMIT}TTL`] || DEFAULT_TTL_HOURS),
   };
   if (!(options.timeToLiveHours > 0)) faults.push(`${LIMIT}TTL is "${environment[`${LIMIT}TTL`]}"; allowed are hours`);

@@ -22,7 +22,7 @@ const PIPELINE = {
 };
 
 /** Both functions over the same table and blobs; they share nothing else. */
-async function setUp({ withInfer = true, remainingMs = 60_000 } = {}) {
+async function setUp({ withInfer = true, remainingMs = 60_000, trainMs = 60_000 } = {}) {
   const world = openWorld();
   const lines: string[] = [];
   const log = createLog((line) => lines.push(line));
@@ -38,6 +38,7 @@ async function setUp({ withInfer = true, remainingMs = 60_000 } = {}) {
     context: world,
     auth: "token",
     log,
+    trainMs,
     ...(withInfer ? { infer: remoteInfer(caller, "infer-function") } : {}),
   });
   const clientOf = async (tenant: string) => {
@@ -69,6 +70,26 @@ const inputs = (values: readonly number[], shape: readonly number[] = [1, 1, 1, 
   },
 });
 
+describe("Train on functions", () => {
+  it("says where to ask when the function ends before the training, and not to try again", async () => {
+    const { clientOf } = await setUp({ trainMs: 0 });
+    const client = await clientOf("alice");
+    const sessionId = await openSession(client);
+    const data = { configBytes: new TextEncoder().encode('{"data_module":"files","params":{"cubes":["x.npy"]}}') };
+    const messages: cuvis.TrainStatus[] = [];
+    const training = (async () => {
+      const request = { sessionId, trainerType: cuvis.TrainerType.STATISTICAL, data };
+      for await (const { status } of client.train(request)) messages.push(status);
+    })();
+    await expect(training).rejects.toMatchObject({
+      code: Code.DeadlineExceeded,
+      rawMessage: expect.stringContaining("GetTrainStatus"),
+    });
+    expect(messages).toEqual([cuvis.TrainStatus.RUNNING]);
+    expect((await client.getTrainStatus({ sessionId })).latestProgress?.status).toBe(cuvis.TrainStatus.RUNNING);
+  });
+});
+
 describe("Inference on functions", () => {
   it("is answered by the function that has an engine", async () => {
     const { clientOf, lines } = await setUp();
@@ -94,6 +115,26 @@ describe("Inference on functions", () => {
       code: Code.InvalidArgument,
       rawMessage: expect.stringContaining('inputs.extra_inputs["data"]'),
     });
+  });
+
+  it("has the files of its caller, for nodes that write some", async () => {
+    const { clientOf, world } = await setUp();
+    const client = await clientOf("alice");
+    const hparams = { output_dir: "/outputs/features" };
+    const nodes = [{ name: "w", class_name: "cuvis_ai.node.numpy_writer.NumpyFeatureWriterNode", hparams }];
+    const { sessionId } = await client.createSession({});
+    const configBytes = new TextEncoder().encode(JSON.stringify({ nodes, connections: [] }));
+    await client.loadPipeline({ sessionId, pipeline: { configBytes } });
+    const frameId = {
+      shape: [1n],
+      dtype: cuvis.DType.INT64,
+      payload: { case: "rawData" as const, value: new Uint8Array(BigInt64Array.of(4n).buffer) },
+    };
+    const features = inputs([1, 2, 3], [1, 1, 3]).extraInputs.data;
+    await client.inference({ sessionId, inputs: { extraInputs: { features, frame_id: frameId } } });
+    expect(world.blobs.keys.filter((key) => key.startsWith("files/"))).toEqual([
+      expect.stringMatching(/^files\/alice\/outputs\/features\/.*_000004\.npy$/),
+    ]);
   });
 
   it("says nothing of the insides when something breaks", async () => {

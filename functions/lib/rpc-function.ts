@@ -17,7 +17,7 @@ import {
 import { bodyOf, headersOf, plainAnswer, type Respond, sendAnswer, universalRequest } from "./http.ts";
 import type { FunctionUrlEvent, Invocation } from "./lambda.ts";
 import type { Log } from "./log.ts";
-import { pipelineContext } from "./pipeline-context.ts";
+import { type PipelineSettings, pipelineContext } from "./pipeline-context.ts";
 import { principalName } from "./principal.ts";
 import { noInfer } from "./remote-infer.ts";
 
@@ -25,6 +25,8 @@ import { noInfer } from "./remote-infer.ts";
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Waits and streams end after so long: a function is paid while it waits, even after its client has left. */
 export const WAIT_MS = 25_000;
+/** A training mostly waits for a container; its stream may last nearly as long as a function. */
+export const TRAIN_MS = 880_000;
 /** A call ends this long before the function would be ended. */
 const MARGIN_MS = 2_000;
 
@@ -35,8 +37,12 @@ export interface RpcFunctionOptions {
   readonly log: Log;
   /** What answers Inference. Default: nothing does. */
   readonly infer?: Infer | undefined;
+  /** Of the pipeline service. */
+  readonly pipelines?: PipelineSettings | undefined;
   /** Default 25 s. */
   readonly waitMs?: number | undefined;
+  /** How long a Train stream lasts. Default 880 s. */
+  readonly trainMs?: number | undefined;
   /** Default 4 MiB. */
   readonly maxMessageBytes?: number | undefined;
 }
@@ -46,7 +52,14 @@ export type RpcFunction = (event: FunctionUrlEvent, respond: Respond, invocation
 
 export function createRpcFunction(options: RpcFunctionOptions): RpcFunction {
   const { context, auth, log, infer = noInfer, waitMs = WAIT_MS, maxMessageBytes = MAX_MESSAGE_BYTES } = options;
-  const cuvis = { context: pipelineContext(context), infer, olderNodeForm: false, maxMessageBytes };
+  const olderNodeForm = options.pipelines?.olderNodeForm ?? false;
+  const cuvis = {
+    context: pipelineContext(context, options.pipelines),
+    infer,
+    olderNodeForm,
+    maxMessageBytes,
+    trainMs: options.trainMs ?? TRAIN_MS,
+  };
   const mount = mountRoutes({
     routes: createRoutes(context, { maxMessageBytes, callerOf: callerFromHost, waitMs, cuvis }),
     maxMessageBytes,

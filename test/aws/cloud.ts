@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import * as dynamodb from "@aws-sdk/client-dynamodb";
 import * as s3 from "@aws-sdk/client-s3";
@@ -26,6 +27,7 @@ const repository = fileURLToPath(new URL("../..", import.meta.url));
 const functionFile = (name: string) => join(repository, "functions", `${name}.ts`);
 const smallMessagesFile = fileURLToPath(new URL("small-messages-rpc.ts", import.meta.url));
 const workerFile = join(repository, "packages/worker/src/container.ts");
+const hostFile = join(repository, "functions/host/main.ts");
 
 export interface CloudOptions {
   /** Settings of functions and workers beside those that name resources: `SORTIE_LIMIT_…`, `SORTIE_LINGER_SECONDS`. */
@@ -77,6 +79,7 @@ export class Cloud implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "sortie-cloud-"));
   readonly #closing: (() => Promise<unknown> | unknown)[] = [];
   readonly #workers = new Map<string, ChildProcess>();
+  readonly #hosts = new Set<ChildProcess>();
   readonly faults: Faults;
   readonly lambda: Lambda;
   readonly batch: BatchMachine;
@@ -152,6 +155,7 @@ export class Cloud implements AsyncDisposable {
       SORTIE_EVENT_BUS: BUS,
       SORTIE_CPU_QUEUE: QUEUE,
       SORTIE_CPU_DEFINITION: DEFINITION,
+      SORTIE_INFER_FUNCTION: "infer",
       ...((this.#options.inline ?? true) && { SORTIE_SOLVE_FUNCTION: "solve" }),
       ...this.#options.settings,
     };
@@ -197,6 +201,21 @@ export class Cloud implements AsyncDisposable {
     return this.#workers.get(batchId)?.pid;
   }
 
+  /** Starts the host for native gRPC clients as a process; it ends with the cloud. @returns its port */
+  async startHost(): Promise<number> {
+    const child = this.#spawn(hostFile, { AWS_SDK_UA_APP_ID: "host", SORTIE_HOST_PORT: "0" });
+    this.#hosts.add(child);
+    child.stderr.setEncoding("utf8").on("data", (text: string) => this.#note("host", text));
+    const listening = Promise.withResolvers<number>();
+    child.once("exit", (code) => listening.reject(new Error(`the host ended with ${code}\n${this.#log}`)));
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      this.#note("host", line);
+      const { msg, port } = JSON.parse(line) as { readonly msg?: string; readonly port?: number };
+      if (msg === "listening" && port !== undefined) listening.resolve(port);
+    });
+    return listening.promise;
+  }
+
   /** One sweep, now. */
   async sweep(): Promise<void> {
     await this.lambda.result("sweep", {
@@ -219,7 +238,7 @@ export class Cloud implements AsyncDisposable {
 
   raze(): void {
     this.lambda.kill();
-    for (const child of this.#workers.values()) child.kill("SIGKILL");
+    for (const child of [...this.#workers.values(), ...this.#hosts]) child.kill("SIGKILL");
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }
 
@@ -230,6 +249,8 @@ export class Cloud implements AsyncDisposable {
     this.stream.close();
     this.batch.close();
     await this.url.close();
+    for (const child of this.#hosts) child.kill("SIGTERM");
+    await Promise.all([...this.#hosts].map(ended));
     await this.lambda.close();
     await Promise.all([...this.#workers.values()].map(ended));
     for (const close of this.#closing.reverse()) await close();
@@ -266,7 +287,7 @@ export class Cloud implements AsyncDisposable {
 
   #deploy(): void {
     const { inline = true, maxMessageBytes, rpcTimeoutMs = 60_000 } = this.#options;
-    const functions = { rpc: 64, dispatch: 4, "batch-event": 2, sweep: 1, ...(inline && { solve: 4 }) };
+    const functions = { rpc: 64, infer: 8, dispatch: 4, "batch-event": 2, sweep: 1, ...(inline && { solve: 4 }) };
     for (const [name, concurrency] of Object.entries(functions)) {
       const timeoutMs = name === "rpc" ? rpcTimeoutMs : 120_000;
       this.lambda.deploy({ name, file: functionFile(name), environment: this.settings, timeoutMs, concurrency });
@@ -306,24 +327,11 @@ export class Cloud implements AsyncDisposable {
   }
 
   #startWorker(job: BatchJobState, onExit: OnExit): Task {
-    const child = spawn(
-      process.execPath,
-      ["--conditions=sortie-source", "--disable-warning=ExperimentalWarning", workerFile],
-      {
-        cwd: repository,
-        env: {
-          PATH: process.env["PATH"],
-          HOME: process.env["HOME"],
-          TMPDIR: process.env["TMPDIR"],
-          ...this.#environment(),
-          AWS_SDK_UA_APP_ID: "worker",
-          AWS_BATCH_JOB_ID: job.id,
-          ...this.settings,
-          ...job.environment,
-        },
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+    const child = this.#spawn(workerFile, {
+      AWS_SDK_UA_APP_ID: "worker",
+      AWS_BATCH_JOB_ID: job.id,
+      ...job.environment,
+    });
     this.#workers.set(job.id, child);
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => this.#note("worker", text));
@@ -335,6 +343,21 @@ export class Cloud implements AsyncDisposable {
     child.once("error", () => exit(127));
     child.once("exit", (code, signal) => exit(code ?? (signal === "SIGTERM" ? 143 : 137)));
     return { kill: (signal) => void child.kill(signal) };
+  }
+
+  #spawn(file: string, environment: Readonly<Record<string, string>>) {
+    return spawn(process.execPath, ["--conditions=sortie-source", "--disable-warning=ExperimentalWarning", file], {
+      cwd: repository,
+      env: {
+        PATH: process.env["PATH"],
+        HOME: process.env["HOME"],
+        TMPDIR: process.env["TMPDIR"],
+        ...this.#environment(),
+        ...this.settings,
+        ...environment,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
   }
 
   #note(name: string, text: string): void {

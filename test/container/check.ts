@@ -142,7 +142,9 @@ async function openService(folder: string, closing: AsyncDisposableStack) {
     }),
   );
   const routes = createRoutes(platform, { maxMessageBytes: 4 * 2 ** 20, callerOf: () => caller });
-  return { environment, platform: platform as Context, client: new SortieClient(createRouterTransport(routes.binary)) };
+  const client = closing.use(new SortieClient(createRouterTransport(routes.binary)));
+  await client.connect();
+  return { environment, platform: platform as Context, client };
 }
 
 async function submitFile(client: SortieClient, name: string): Promise<string> {

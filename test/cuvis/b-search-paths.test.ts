@@ -1,18 +1,12 @@
 // Search paths: what is kept, what is rejected, and which file is found.
-import { mkdirSync } from "node:fs";
 import { expect } from "vitest";
-import { scenarios, sharedWorld, type World } from "./harness.ts";
+import { scenarios, sharedWorld } from "./harness.ts";
 
 const scenario = scenarios(sharedWorld());
 
-function folder(world: World, name: string): string {
-  mkdirSync(world.path(name), { recursive: true });
-  return world.path(name);
-}
-
 scenario(8, async ({ rpc }, world) => {
   const sessionId = (await rpc.createSession({})).sessionId;
-  const searchPaths = [folder(world, "outputs/eight"), "./configs/trainrun", "./configs/pipeline"];
+  const searchPaths = [await world.folder("outputs/eight"), "./configs/trainrun", "./configs/pipeline"];
   const answer = await rpc.setSessionSearchPaths({ sessionId, searchPaths, append: false });
   expect(answer).toMatchObject({
     success: true,
@@ -26,14 +20,14 @@ scenario(9, async (client, world) => {
   const set = (path: string, append: boolean) =>
     client.rpc.setSessionSearchPaths({ sessionId, searchPaths: [path], append });
   await set("./configs/trainrun", false);
-  const added = await set(folder(world, "outputs/nine"), true);
+  const added = await set(await world.folder("outputs/nine"), true);
   expect(added.currentPaths).toEqual([world.path("configs/trainrun"), world.path("outputs/nine")]);
   expect((await set(world.path("outputs/nine"), true)).currentPaths).toEqual(added.currentPaths);
 });
 
 scenario(10, async (client, world) => {
   const sessionId = await client.session();
-  const file = world.write("outputs/a-file", "text");
+  const file = await world.write("outputs/a-file", "text");
   const searchPaths = ["./nowhere", file, "/etc"];
   const appended = await client.rpc.setSessionSearchPaths({ sessionId, searchPaths, append: true });
   expect(appended).toMatchObject({ success: true, currentPaths: ["./configs"], rejectedPaths: searchPaths });
@@ -49,8 +43,8 @@ const trainRun = (name: string) => `name: ${name}\ndata:\n  data_module: files\n
 
 scenario(11, async (client, world) => {
   const sessionId = await client.session();
-  world.write("outputs/dir1/test.yaml", trainRun("from-dir1"));
-  world.write("outputs/dir2/test.yaml", trainRun("from-dir2"));
+  await world.write("outputs/dir1/test.yaml", trainRun("from-dir1"));
+  await world.write("outputs/dir2/test.yaml", trainRun("from-dir2"));
   const searchPaths = [world.path("outputs/dir1"), world.path("outputs/dir2")];
   await client.rpc.setSessionSearchPaths({ sessionId, searchPaths, append: false });
   expect(await client.resolve(sessionId, "trainrun", "test.yaml")).toMatchObject({ name: "from-dir1" });
@@ -58,7 +52,7 @@ scenario(11, async (client, world) => {
 
 scenario(12, async (client, world) => {
   const sessionId = await client.session();
-  world.write("outputs/twelve/run.yaml", `${trainRun("twelve")}  batch_size: 7\n`);
+  await world.write("outputs/twelve/run.yaml", `${trainRun("twelve")}  batch_size: 7\n`);
   await client.rpc.setSessionSearchPaths({ sessionId, searchPaths: [world.path("outputs/twelve")], append: false });
   for (const size of [1, 2, 3]) {
     const resolved = await client.resolve(sessionId, "trainrun", "run", `data.batch_size=${size}`);
@@ -70,7 +64,7 @@ scenario(13, async (client, world) => {
   const sessionId = await client.session();
   const { currentPaths } = await client.rpc.setSessionSearchPaths({
     sessionId,
-    searchPaths: [folder(world, "outputs/thirteen")],
+    searchPaths: [await world.folder("outputs/thirteen")],
   });
   expect(currentPaths).toEqual(["./configs", world.path("outputs/thirteen")]);
 });

@@ -11,7 +11,7 @@ const TYPES = ["training", "optimizer", "scheduler", "callbacks", "data", "pipel
 
 /** A session whose only search path is a folder of the test's own, with these files. */
 async function sessionWith(client: Cuvis, world: World, name: string, files: Record<string, string>): Promise<string> {
-  for (const [path, text] of Object.entries(files)) world.write(`outputs/${name}/${path}`, text);
+  for (const [path, text] of Object.entries(files)) await world.write(`outputs/${name}/${path}`, text);
   const sessionId = await client.session();
   const searchPaths = [world.path("outputs", name)];
   await client.rpc.setSessionSearchPaths({ sessionId, searchPaths, append: false });
@@ -154,7 +154,7 @@ scenario(23, async (client, world) => {
 });
 
 scenario(24, async (client, world) => {
-  const text = world.text("configs/pipeline/gradient_based.yaml");
+  const text = await world.text("configs/pipeline/gradient_based.yaml");
   const sessionId = await sessionWith(client, world, "c24", { "pipeline/sub/deep/x.yaml": text });
   expect(await client.resolve(sessionId, "pipeline", "pipeline/sub/deep/x")).toMatchObject({
     metadata: { name: "gradient_based" },

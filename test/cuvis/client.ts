@@ -2,8 +2,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { cuvis } from "@sortie/wire";
-import type { World } from "./harness.ts";
 import type { TensorInit } from "./tensors.ts";
+import type { World } from "./worlds.ts";
 
 export type Json = Record<string, unknown>;
 

@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { refused } from "../conformance/session.ts";
 import type { Json } from "./client.ts";
-import { ownWorld, scenarios, sharedWorld } from "./harness.ts";
+import { anotherWorld, ownWorld, scenarios, sharedWorld } from "./harness.ts";
 import { cube, floatsOf, tensor, wavelengths } from "./tensors.ts";
 
 const shared = sharedWorld();
@@ -38,15 +38,13 @@ scenario(38, async (client) => {
   });
 });
 
-scenario(39, async (client) => {
+scenario(39, async (client, world, _test, connect) => {
   // Native classes need no plugin here ...
   const here = await client.session();
   const config = await client.resolve(here, "pipeline", "pipeline/gradient_based");
   expect((await client.loadPipeline(here, config)).success).toBe(true);
   // ... unless the server is told to be as strict as the original.
-  const world = await ownWorld(["--strict-plugins"]);
-  const strict = world.connect();
-  onTestFinished(() => strict.disconnect());
+  const strict = connect(await anotherWorld(world, "--strict-plugins"));
   const sessionId = await strict.session();
   const text = /cuvis_ai_test_nodes.*LoadPlugin/;
   await refused(strict.loadPipeline(sessionId, config), Code.FailedPrecondition, text);
@@ -106,7 +104,7 @@ scenario(42, async (client, world) => {
   const sessionId = await client.loaded({ nodes: [minmax("a", hparams)], connections: [] });
   const pipelinePath = world.path("outputs/e42.yaml");
   await client.rpc.savePipeline({ sessionId, pipelinePath });
-  expect(parse(world.text(pipelinePath)).nodes).toEqual([{ name: "a", class_name: MINMAX, hparams }]);
+  expect(parse(await world.text(pipelinePath)).nodes).toEqual([{ name: "a", class_name: MINMAX, hparams }]);
 });
 
 scenario(43, async (client) => {
@@ -151,7 +149,7 @@ describe("beyond the scenarios", () => {
     let client = world.connect();
     onTestFinished(() => client.disconnect());
     const source = new Pipeline({ nodes: [minmax("n")] as never, connections: [] });
-    world.write("outputs/plugin/detector.onnx", source.exportOnnx());
+    await world.write("outputs/plugin/detector.onnx", source.exportOnnx());
     const port = { dtype: "float32", shape: [-1, -1, -1, -1] };
     const sessionId = await client.session();
     const manifest = (model: string): Json => ({
@@ -215,7 +213,7 @@ describe("beyond the scenarios", () => {
     expect([...floatsOf(outputs["a.normalized"])]).toEqual([0, 0.5]);
     const pipelinePath = world.path("outputs/e-interpolated.yaml");
     await client.rpc.savePipeline({ sessionId, pipelinePath });
-    expect(parse(world.text(pipelinePath)).nodes[0].hparams).toEqual(hparams);
+    expect(parse(await world.text(pipelinePath)).nodes[0].hparams).toEqual(hparams);
     const lost = { nodes: [minmax("a", { eps: `\${nothing.here}` })], connections: [] };
     await refused(client.loadPipeline(sessionId, lost), Code.InvalidArgument, "nothing.here");
   });

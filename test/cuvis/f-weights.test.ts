@@ -1,5 +1,5 @@
 // LoadPipelineWeights.
-import { copyFileSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import { cuvis } from "@sortie/wire";
@@ -55,7 +55,7 @@ scenario(47, async (client, world) => {
 scenario(48, async (client, world) => {
   const sessionId = await client.loaded("gradient_based");
   const other = checkpoint({ SomebodyElse: { weight: new Float32Array(3) } });
-  const path = world.write("outputs/f48.pt", other);
+  const path = await world.write("outputs/f48.pt", other);
   expect(await byPath(client, sessionId, path, false)).toMatchObject({ success: true, resolvedPath: path });
   expect(await byBytes(client, sessionId, other, false)).toMatchObject({ success: true });
   expect(await byPath(client, sessionId, path, true)).toMatchObject({ success: true, resolvedPath: path });
@@ -63,9 +63,10 @@ scenario(48, async (client, world) => {
 
 scenario(49, async (client, world, test) => {
   const published = sharedData(test);
-  copyFileSync(join(published, "weights", "gradient_based.pt"), world.path("configs/pipeline/gradient_based.pt"));
+  const shipped = readFileSync(join(published, "weights", "gradient_based.pt"));
+  const path = await world.write("configs/pipeline/gradient_based.pt", shipped);
   const sessionId = await client.loaded("gradient_based");
-  const { success } = await byPath(client, sessionId, world.path("configs/pipeline/gradient_based.pt"), true);
+  const { success } = await byPath(client, sessionId, path, true);
   expect(success).toBe(true);
 });
 
@@ -74,11 +75,11 @@ scenario(50, async (client) => {
   const bytes = checkpoint({ [SELECTOR]: { channel_logits: logits(3) } });
   expect(await byBytes(client, sessionId, bytes)).toMatchObject({ success: true, resolvedPath: "(client-bytes)" });
   for (const request of [
-    client.rpc.loadPipelineWeights({ sessionId }),
-    byPath(client, sessionId, ""),
-    byBytes(client, sessionId, new Uint8Array()),
+    () => client.rpc.loadPipelineWeights({ sessionId }),
+    () => byPath(client, sessionId, ""),
+    () => byBytes(client, sessionId, new Uint8Array()),
   ]) {
-    await refused(request, Code.InvalidArgument, /weights_path.*weights_bytes/);
+    await refused(request(), Code.InvalidArgument, /weights_path.*weights_bytes/);
   }
   await refused(byBytes(client, sessionId, Uint8Array.of(1, 2, 3)), Code.Internal, /^Failed to load weights: /);
 });
@@ -108,7 +109,7 @@ scenario(51, async (client) => {
 
 scenario(52, async (client, world) => {
   const sessionId = await client.loaded("gradient_based");
-  const path = world.write("outputs/f52/found.pt", checkpoint({ [SELECTOR]: { channel_logits: logits(1) } }));
+  const path = await world.write("outputs/f52/found.pt", checkpoint({ [SELECTOR]: { channel_logits: logits(1) } }));
   await client.rpc.setSessionSearchPaths({ sessionId, searchPaths: [world.path("outputs/f52")] });
   for (const name of ["found.pt", "found"]) {
     expect(await byPath(client, sessionId, name)).toMatchObject({ success: true, resolvedPath: path });
@@ -119,7 +120,7 @@ scenario(53, async (client, world, test) => {
   const published = sharedData(test);
   const sessionId = await client.loaded("anomaly/rx/channel_selector");
   const shipped = readFileSync(join(published, "weights", "channel_selector.pt"));
-  await byPath(client, sessionId, world.write("outputs/channel_selector.pt", shipped));
+  await byPath(client, sessionId, await world.write("outputs/channel_selector.pt", shipped));
   const expected = readVectors().shipped;
   const given = expected["cube"]!;
   const found = await client.inferCube(

@@ -1,9 +1,9 @@
 // ListAvailablePipelines, GetPipelineInfo.
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { refused } from "../conformance/session.ts";
-import { ownWorld, scenarios, sharedWorld } from "./harness.ts";
+import { anotherWorld, ownWorld, scenarios, sharedWorld } from "./harness.ts";
 
 const scenario = scenarios(sharedWorld());
 
@@ -11,7 +11,7 @@ const file = (name: string, tags: string) =>
   `nodes: []\nconnections: []\nmetadata:\n  name: ${name}\n  tags: [${tags}]\n`;
 
 scenario(59, async ({ rpc }, world) => {
-  const weights = world.write("configs/pipeline/statistical_based.pt", "not read");
+  const weights = await world.write("configs/pipeline/statistical_based.pt", "not read");
   const { pipelines } = await rpc.listAvailablePipelines({});
   const paths = pipelines.map(({ pipelinePath }) => pipelinePath);
   expect(paths).toEqual([
@@ -37,7 +37,7 @@ scenario(59, async ({ rpc }, world) => {
 
 scenario(60, async () => {
   const world = await ownWorld();
-  rmSync(world.path("configs/pipeline"), { recursive: true });
+  await world.remove("configs/pipeline");
   const client = world.connect();
   onTestFinished(() => client.disconnect());
   await refused(client.rpc.listAvailablePipelines({}), Code.NotFound, "not found");
@@ -45,15 +45,14 @@ scenario(60, async () => {
   expect((await client.rpc.listAvailablePipelines({})).pipelines).toEqual([]);
 });
 
-scenario(61, async () => {
-  const world = await ownWorld();
-  rmSync(world.path("configs/pipeline"), { recursive: true });
-  world.write("configs/pipeline/top_level.yaml", file("top", "other"));
-  world.write("configs/pipeline/anomaly/adaclip/baseline.yaml", file("baseline", "anomaly, adaclip"));
-  world.write("configs/pipeline/anomaly/adaclip/baseline.pt", "weights");
-  world.write("configs/pipeline/anomaly/rx/statistical.yaml", file("rx", "anomaly"));
-  const client = world.connect();
-  onTestFinished(() => client.disconnect());
+scenario(61, async (_, shared, _test, connect) => {
+  const world = await anotherWorld(shared);
+  await world.remove("configs/pipeline");
+  await world.write("configs/pipeline/top_level.yaml", file("top", "other"));
+  await world.write("configs/pipeline/anomaly/adaclip/baseline.yaml", file("baseline", "anomaly, adaclip"));
+  await world.write("configs/pipeline/anomaly/adaclip/baseline.pt", "weights");
+  await world.write("configs/pipeline/anomaly/rx/statistical.yaml", file("rx", "anomaly"));
+  const client = connect(world);
   const { pipelines } = await client.rpc.listAvailablePipelines({});
   expect(pipelines.map(({ pipelinePath, weightsPath }) => [pipelinePath, weightsPath !== ""])).toEqual([
     ["anomaly/adaclip/baseline.yaml", true],
@@ -89,13 +88,13 @@ scenario(63, async ({ rpc }, world) => {
     await refused(rpc.getPipelineInfo({ pipelinePath }), Code.InvalidArgument, "pipeline_path");
   }
   const { pipelineInfo } = await rpc.getPipelineInfo({ pipelinePath: "gradient_based.yaml" });
-  expect(pipelineInfo?.yamlContent).toBe(world.text("configs/pipeline/gradient_based.yaml"));
+  expect(pipelineInfo?.yamlContent).toBe(await world.text("configs/pipeline/gradient_based.yaml"));
 });
 
 describe("beyond the scenarios", () => {
   it("a file that is no mapping is listed by its name", async () => {
     const world = await ownWorld();
-    world.write("configs/pipeline/broken.yaml", "{ broken: [");
+    await world.write("configs/pipeline/broken.yaml", "{ broken: [");
     const client = world.connect();
     onTestFinished(() => client.disconnect());
     const { pipelines } = await client.rpc.listAvailablePipelines({});

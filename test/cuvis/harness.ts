@@ -1,26 +1,28 @@
-// Starts a real server in a working folder of its own, connects clients to it, and declares scenarios by their numbers.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+// Opens worlds for tests, connects clients to their servers, and declares scenarios by their numbers on every host.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { afterAll, it, onTestFinished, type TestContext } from "vitest";
-import { EmbeddedServer, type SpawnPlace } from "../conformance/embedded-server.ts";
-import { Cuvis } from "./client.ts";
+import { afterAll, describe, inject, it, onTestFinished, type TestContext } from "vitest";
+import type { SpawnPlace } from "../conformance/embedded-server.ts";
+import type { Cuvis } from "./client.ts";
+import { HOSTS, type HostName, reasonAgainst } from "./hosts.ts";
 import { isTested, SCENARIOS } from "./scenarios.ts";
+import { CloudWorld, EmbeddedWorld, type World } from "./worlds.ts";
+
+export type { World } from "./worlds.ts";
 
 declare module "vitest" {
   interface TaskMeta {
+    /** Number of the scenario that a test proves, and where. */
     scenario?: string;
+    host?: string;
     transport?: string;
   }
+  interface ProvidedContext {
+    /** The control port of the run's cloud. */
+    cuvisCloud: string;
+  }
 }
-
-export type Protocol = "gRPC" | "Connect";
-
-const CONFIGS = fileURLToPath(new URL("configs", import.meta.url));
-/** More than the largest message of any scenario. */
-const CLIENT_BYTES = 600 * 1024 * 1024;
 
 /** Published data for tests: scenes and the weights that ship with pipelines. Undefined where there are none. */
 const SHARED_DATA: string | undefined = [
@@ -34,107 +36,74 @@ export function sharedData({ skip }: TestContext): string {
   return SHARED_DATA;
 }
 
-/** A server, and the folder that it works in: `configs`, `data`, `outputs` and whatever a test puts there. */
-export class World {
-  readonly folder: string;
-  readonly server: EmbeddedServer;
-
-  constructor(flags: readonly string[] = [], place: SpawnPlace = {}) {
-    this.folder = realpathSync(mkdtempSync(join(tmpdir(), "sortie-cuvis-")));
-    cpSync(CONFIGS, join(this.folder, "configs"), { recursive: true });
-    for (const name of ["data", "outputs"]) mkdirSync(join(this.folder, name));
-    const roots = ["--pipeline-roots", this.folder];
-    this.server = new EmbeddedServer([...roots, ...flags], { cwd: this.folder, ...place });
-  }
-
-  /** An absolute path in the server's working folder. */
-  path(...parts: string[]): string {
-    return join(this.folder, ...parts);
-  }
-
-  /** Writes a file below the working folder. @returns its absolute path */
-  write(path: string, content: string | Uint8Array): string {
-    const at = this.path(path);
-    mkdirSync(dirname(at), { recursive: true });
-    writeFileSync(at, content);
-    return at;
-  }
-
-  text(path: string): string {
-    return readFileSync(path.startsWith("/") ? path : this.path(path), "utf8");
-  }
-
-  connect(protocol: Protocol = "gRPC", headers: Readonly<Record<string, string>> = {}): Cuvis {
-    const baseUrl = this.server.url();
-    const limits = { readMaxBytes: CLIENT_BYTES, writeMaxBytes: CLIENT_BYTES };
-    const common = {
-      baseUrl,
-      ...limits,
-      interceptors: [
-        (next: (request: never) => Promise<never>) => (request: { header: Headers }) => {
-          for (const [name, value] of Object.entries(headers)) request.header.set(name, value);
-          return next(request as never);
-        },
-      ] as never,
-    };
-    if (protocol === "Connect") {
-      return new Cuvis(this, createConnectTransport({ ...common, httpVersion: "1.1" }), () => undefined);
-    }
-    // Node's client refuses headers while more than its own bound of bytes waits to be sent.
-    const sessionManager = new Http2SessionManager(baseUrl, {}, { maxSessionMemory: 1024 });
-    return new Cuvis(this, createGrpcTransport({ ...common, sessionManager }), () => sessionManager.abort());
-  }
-
-  async dispose(): Promise<void> {
-    await this.server.dispose();
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-/** A server that the tests of one file share; it starts when the first of them asks for it. */
+/** A world on each host that the tests of one file share; it opens when the first of them asks for it. */
 export interface SharedWorld {
-  get(): Promise<World>;
+  get(): Promise<EmbeddedWorld>;
+  get(host: HostName): Promise<World>;
 }
 
-export function sharedWorld(...flags: string[]): SharedWorld {
-  let world: World | undefined;
-  let started: Promise<World> | undefined;
-  const start = async () => {
-    world = new World(flags);
-    await world.server.start();
+export function sharedWorld(): SharedWorld {
+  const opened = new Map<HostName, Promise<World>>();
+  const embedded = new EmbeddedWorld([]);
+  afterAll(async () => {
+    const worlds = await Promise.allSettled(opened.values());
+    const clouds = worlds.flatMap((world) =>
+      world.status === "fulfilled" && world.value !== embedded ? world.value : [],
+    );
+    for (const world of clouds) await world.dispose();
+    // Also what did not start has left a folder.
+    await embedded.dispose();
+  });
+  const open = (host: HostName): Promise<World> =>
+    host === "embedded" ? embedded.start() : CloudWorld.open(host, inject("cuvisCloud"));
+  const get = (host: HostName = "embedded") => {
+    const world = opened.get(host) ?? open(host);
+    opened.set(host, world);
     return world;
   };
-  // Also what did not start has left a folder.
-  afterAll(() => world?.dispose());
-  return {
-    get() {
-      started ??= start();
-      return started;
-    },
-  };
+  return { get } as SharedWorld;
 }
 
-/** A server of one test alone. */
-export async function ownWorld(flags: readonly string[] = [], place: SpawnPlace = {}): Promise<World> {
-  const world = new World(flags, place);
+/** An embedded server of one test alone. */
+export async function ownWorld(flags: readonly string[] = [], place: SpawnPlace = {}): Promise<EmbeddedWorld> {
+  const world = new EmbeddedWorld(flags, place);
   onTestFinished(() => world.dispose());
-  await world.server.start();
-  return world;
+  return world.start();
 }
 
-/** Declares the tests of scenarios against a shared server, over each transport that the list says. */
+/** Another world on the host of a scenario, of this scenario alone. */
+export async function anotherWorld(world: World, ...flags: string[]): Promise<World> {
+  const another = await world.another(...flags);
+  onTestFinished(() => another.dispose());
+  return another;
+}
+
+/** A client that is closed after the test. */
+export type Connect = (world: World) => Cuvis;
+
+type Run = (client: Cuvis, world: World, test: TestContext, connect: Connect) => Promise<void>;
+
+/** Declares the tests of scenarios against shared worlds, on each host and over each transport that can prove them. */
 export function scenarios(shared: SharedWorld) {
-  return (number: number, run: (client: Cuvis, world: World, test: TestContext) => Promise<void>) => {
+  return (number: number, run: Run) => {
     const scenario = SCENARIOS.get(number);
     if (!scenario || !isTested(scenario)) throw new Error(`scenario ${number} is not listed as one with a test`);
-    for (const protocol of scenario.connectToo ? (["gRPC", "Connect"] as const) : (["gRPC"] as const)) {
-      it(`${number} ${scenario.title} (${protocol})`, async (test) => {
-        Object.assign(test.task.meta, { scenario: String(number), transport: protocol });
-        const world = await shared.get();
-        const client = world.connect(protocol);
-        onTestFinished(() => client.disconnect());
-        await run(client, world, test);
-      });
+    for (const host of HOSTS) {
+      for (const transport of host.transports) {
+        if (reasonAgainst(scenario, host, transport) !== undefined) continue;
+        describe(`${host.name}, ${transport.name}`, () => {
+          it(`${number} ${scenario.title}`, async (test) => {
+            Object.assign(test.task.meta, { scenario: String(number), host: host.name, transport: transport.name });
+            const world = await shared.get(host.name);
+            const connect: Connect = (to) => {
+              const client = to.connect(transport.protocol);
+              onTestFinished(() => client.disconnect());
+              return client;
+            };
+            await run(connect(world), world, test, connect);
+          });
+        });
+      }
     }
   };
 }

@@ -168,7 +168,7 @@ scenario(73, async (plain) => {
 });
 
 scenario(74, async (client, world) => {
-  const data = writeScenes(world, "i74");
+  const data = await writeScenes(world, "i74");
   const given = [cube([1, 4, 4, BANDS]), wavelengths()] as const;
   const expected = {
     "anomaly/rx/rx_statistical": [

@@ -1,7 +1,6 @@
 // SetTrainRunConfig, Train, GetTrainStatus, GetTrainingCapabilities.
-import { readFileSync } from "node:fs";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { CuOptRemoteService, cuvis, JobKind, JobService, JobState } from "@sortie/wire";
+import { CuOptRemoteService, cuvis, ElementType, InferenceService, JobKind, JobService, JobState } from "@sortie/wire";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { difference, FLOAT32, INVERSE } from "../../packages/pipeline/src/testing/vectors.ts";
@@ -10,7 +9,7 @@ import { until } from "../conformance/until.ts";
 import { bytesOf, type Cuvis, type Json } from "./client.ts";
 import { ownWorld, scenarios, sharedWorld } from "./harness.ts";
 import { readVectors, toFloats } from "./reference.ts";
-import { cube, npy, wavelengths, writeScenes } from "./tensors.ts";
+import { BANDS, counts, cube, npy, rawOf, WAVELENGTHS, wavelengths, writeScenes } from "./tensors.ts";
 import { readWeights } from "./weights.ts";
 
 const { ExecutionStage, TrainerType, TrainStatus } = cuvis;
@@ -22,7 +21,7 @@ const statusOf = async (client: Cuvis, sessionId: string) =>
   (await client.rpc.getTrainStatus({ sessionId })).latestProgress;
 
 scenario(80, async (client, world) => {
-  const data = writeScenes(world, "k80");
+  const data = await writeScenes(world, "k80");
   const train = (sessionId: string, value?: Json, trainerType = TrainerType.STATISTICAL) =>
     client.train({ sessionId, trainerType, ...(value ? { data: dataOf(value) } : {}) });
   await refused(train(UNKNOWN_ID, data), Code.NotFound, "not found");
@@ -45,7 +44,11 @@ scenario(80, async (client, world) => {
     Code.InvalidArgument,
     /nonsense/,
   );
-  await refused(train(sessionId, { ...data, params: { cubes: ["/etc/passwd"] } }), Code.InvalidArgument, /outside/);
+  await refused(
+    train(sessionId, { ...data, params: { cubes: ["/etc/passwd"] } }),
+    Code.InvalidArgument,
+    /outside|not found/,
+  );
   await refused(
     client.train({ sessionId, trainerType: TrainerType.STATISTICAL, data: { configBytes: new Uint8Array() } }),
     Code.InvalidArgument,
@@ -59,7 +62,7 @@ scenario(81, async (client, world) => {
     status: TrainStatus.UNSPECIFIED,
     message: "Training status query",
   });
-  const messages = await client.fit(sessionId, writeScenes(world, "k81"));
+  const messages = await client.fit(sessionId, await writeScenes(world, "k81"));
   expect(messages).toMatchObject([
     {
       context: { stage: ExecutionStage.TRAIN, epoch: 0, batchIdx: 0, globalStep: 0 },
@@ -104,10 +107,11 @@ scenario(82, async (client, world) => {
     nodes: nodes.map(([name, path, hparams]) => ({ name, class_name: `cuvis_ai.${path}`, hparams })),
     connections: chain.map(([source, target]) => ({ source, target })),
   });
-  const cubes = training.batches.map((batch, i) => {
+  const cubes: string[] = [];
+  for (const [i, batch] of training.batches.entries()) {
     const given = batch["cube"] as unknown as Parameters<typeof toFloats>[0];
-    return world.write(`data/k82_${i}.npy`, npy("<f4", given.shape, toFloats(given)));
-  });
+    cubes.push(await world.write(`data/k82_${i}.npy`, npy("<f4", given.shape, toFloats(given))));
+  }
   await client.fit(sessionId, {
     data_module: "files",
     batch_size: 2,
@@ -115,7 +119,7 @@ scenario(82, async (client, world) => {
   });
   const pipelinePath = world.path("outputs/k82.yaml");
   const { weightsPath } = await client.rpc.savePipeline({ sessionId, pipelinePath });
-  const { stateDict } = await readWeights(readFileSync(weightsPath));
+  const { stateDict } = await readWeights(await world.read(weightsPath));
   for (const [node, tensors] of Object.entries(training.fitted_state)) {
     for (const [key, expected] of Object.entries(tensors)) {
       const tolerance = node === "RXGlobal" || node === "ScoreToLogit" ? INVERSE : FLOAT32;
@@ -137,7 +141,7 @@ async function gradientSession(client: Cuvis): Promise<string> {
 
 scenario(83, async (client, world) => {
   const sessionId = await gradientSession(client);
-  const data = dataOf(writeScenes(world, "k83"));
+  const data = dataOf(await writeScenes(world, "k83"));
   await client.train({ sessionId, trainerType: TrainerType.STATISTICAL, data });
   // Until there is gradient training, it is declined in words, and the session goes on.
   await refused(client.train({ sessionId, trainerType: TrainerType.GRADIENT, data }), Code.Unimplemented, WAITING);
@@ -146,7 +150,7 @@ scenario(83, async (client, world) => {
 });
 
 scenario(85, async (client, world) => {
-  const data = dataOf(writeScenes(world, "k85"));
+  const data = dataOf(await writeScenes(world, "k85"));
   const train = (sessionId: string, training: Json = { max_epochs: 1 }) =>
     client.train({
       sessionId,
@@ -176,7 +180,7 @@ scenario(85, async (client, world) => {
 
 scenario(87, async (client, world) => {
   const sessionId = await client.loaded("gradient_based");
-  const data = writeScenes(world, "k87");
+  const data = await writeScenes(world, "k87");
   const config = {
     name: "kept",
     data,
@@ -189,7 +193,7 @@ scenario(87, async (client, world) => {
   await client.train({ sessionId, trainerType: TrainerType.STATISTICAL });
   const trainrunPath = world.path("outputs/k87/run.yaml");
   await client.rpc.saveTrainRun({ sessionId, trainrunPath });
-  expect(parse(world.text(trainrunPath))).toMatchObject({
+  expect(parse(await world.text(trainrunPath))).toMatchObject({
     name: "gradient_based",
     data,
     training: { max_epochs: 7, seed: 9, optimizer: { name: "sgd", lr: 0.25 } },
@@ -248,7 +252,7 @@ scenario(90, async (client, world) => {
   expect(pipeline).toBe("pipeline/gradient_based");
   const answer = await client.rpc.setTrainRunConfig({ sessionId, config: { configBytes: bytesOf(config) } });
   expect(answer.success).toBe(true);
-  const dummy = world.write("data/k90.npy", "no array at all");
+  const dummy = await world.write("data/k90.npy", "no array at all");
   const data = dataOf({ data_module: "files", params: { cubes: [dummy] } });
   const code = await client.train({ sessionId, trainerType: TrainerType.STATISTICAL, data }).then(
     () => "ok",
@@ -265,7 +269,11 @@ describe("beyond the scenarios", () => {
     onTestFinished(() => client.disconnect());
     const sessionId = await client.loaded("anomaly/rx/rx_statistical");
     const leave = new AbortController();
-    const request = { sessionId, trainerType: TrainerType.STATISTICAL, data: dataOf(writeScenes(world, "k-left")) };
+    const request = {
+      sessionId,
+      trainerType: TrainerType.STATISTICAL,
+      data: dataOf(await writeScenes(world, "k-left")),
+    };
     const seen: cuvis.TrainStatus[] = [];
     const stream = (async () => {
       for await (const message of client.rpc.train(request, { signal: leave.signal })) {
@@ -287,7 +295,7 @@ describe("beyond the scenarios", () => {
     let client = world.connect();
     onTestFinished(() => client.disconnect());
     const sessionId = await client.loaded("anomaly/rx/channel_selector");
-    const data = dataOf(writeScenes(world, "k-long", { scenes: 250, lines: 24 }));
+    const data = dataOf(await writeScenes(world, "k-long", { scenes: 250, lines: 24 }));
     const left = client
       .train({ sessionId, trainerType: TrainerType.STATISTICAL, data })
       .then(() => undefined)
@@ -314,14 +322,59 @@ describe("beyond the scenarios", () => {
     const client = world.connect();
     onTestFinished(() => client.disconnect());
     const sessionId = await client.loaded("anomaly/rx/channel_selector");
-    const training = client.fit(sessionId, writeScenes(world, "k-dies", { scenes: 250, lines: 24 }));
+    const training = client.fit(sessionId, await writeScenes(world, "k-dies", { scenes: 250, lines: 24 }));
     const jobs = createClient(JobService, client.transport);
     const filter = { kinds: [JobKind.TRAIN], states: [JobState.PROCESSING], pageSize: 1 };
-    const job = await until(async () => (await jobs.listJobs(filter)).jobs[0], "a worker has the training");
-    const pid = await world.server.workerOf(job.id);
+    // Between two looks a job may end, or wait for its next attempt.
+    const { job, pid } = await until(async () => {
+      const found = (await jobs.listJobs(filter)).jobs[0];
+      const worker = found && (await world.server.workerOf(found.id).catch(() => undefined));
+      return worker === undefined ? undefined : { job: found!, pid: worker };
+    }, "a worker has the training");
     process.kill(pid, "SIGKILL");
     expect((await training).at(-1)?.status).toBe(TrainStatus.COMPLETE);
     expect(await world.server.workerOf(job.id).catch(() => undefined)).not.toBe(pid);
+  });
+
+  it("in a cloud, data are found by a pattern, ENVI pairs among them, and an inference job reads one", async () => {
+    const world = await shared.get("Lambda");
+    const client = world.connect("connect");
+    onTestFinished(() => client.disconnect());
+    const shape = [6, 5, BANDS];
+    const header = `ENVI\nlines = 6\nsamples = 5\nbands = ${BANDS}\ndata type = 12\ninterleave = bip\n`;
+    for (const i of [0, 1]) {
+      await world.write(`data/k-envi/field_${i}.hdr`, header);
+      await world.write(`data/k-envi/field_${i}.img`, new Uint8Array(counts(shape, i).buffer));
+    }
+    const sessionId = await client.loaded("anomaly/rx/rx_statistical");
+    const params = { cubes: ["data/k-envi/*.hdr"], wavelengths_nm: [...WAVELENGTHS] };
+    await client.fit(sessionId, { data_module: "files", params });
+
+    const inference = createClient(InferenceService, client.transport);
+    const { uploadId } = await inference.startInputUpload({});
+    const data = new Uint8Array(Int32Array.from(WAVELENGTHS).buffer);
+    const totalBytes = BigInt(data.byteLength);
+    await inference.sendInputChunk({ uploadId, input: "wavelengths", byteOffset: 0n, totalBytes, data });
+    const { jobId } = await inference.submitInference({
+      sessionId,
+      uploadId,
+      inputs: [
+        { name: "cube", source: { case: "file", value: { path: "data/k-envi/field_0.hdr" } } },
+        { name: "wavelengths", elementType: ElementType.INT32, shape: [1n, BigInt(BANDS)] },
+      ],
+      outputs: ["RXGlobal.scores"],
+    });
+    const jobs = createClient(JobService, client.transport);
+    const isOver = ({ state }: { state: JobState }) => state !== JobState.QUEUED && state !== JobState.PROCESSING;
+    const job = await until(async () => {
+      const { job: now } = await jobs.getJob({ id: jobId });
+      return now && isOver(now) ? now : undefined;
+    }, "the job is over");
+    expect(job).toMatchObject({ state: JobState.COMPLETED });
+    const { downloadId } = await inference.startOutputDownload({ jobId });
+    const chunk = await inference.getOutputChunk({ downloadId, output: "RXGlobal.scores", byteOffset: 0n });
+    const { outputs } = await client.inferCube(sessionId, cube([1, ...shape], 0), wavelengths());
+    expect(Buffer.compare(chunk.data, rawOf(outputs["RXGlobal.scores"]))).toBe(0);
   });
 
   it("trainings of one session that come at once run one after another", async () => {
@@ -329,7 +382,7 @@ describe("beyond the scenarios", () => {
     const client = world.connect();
     onTestFinished(() => client.disconnect());
     const sessionId = await client.loaded("anomaly/rx/rx_statistical");
-    const data = writeScenes(world, "k-twice", { scenes: 30, lines: 24 });
+    const data = await writeScenes(world, "k-twice", { scenes: 30, lines: 24 });
     const first = client.fit(sessionId, data);
     // It may have ended before we look.
     await until(
@@ -345,7 +398,7 @@ describe("beyond the scenarios", () => {
     const client = world.connect();
     onTestFinished(() => client.disconnect());
     const sessionId = await client.loaded("anomaly/rx/channel_selector");
-    const stream = client.fit(sessionId, writeScenes(world, "k-closed", { scenes: 250, lines: 24 }));
+    const stream = client.fit(sessionId, await writeScenes(world, "k-closed", { scenes: 250, lines: 24 }));
     const outcome = stream.then(
       () => "ok",
       (error) => Code[ConnectError.from(error).code],
@@ -360,12 +413,12 @@ describe("beyond the scenarios", () => {
     const client = world.connect();
     onTestFinished(() => client.disconnect());
     const sessionId = await client.loaded("statistical_based");
-    await client.fit(sessionId, writeScenes(world, "k-job"));
+    await client.fit(sessionId, await writeScenes(world, "k-job"));
     const jobs = await createClient(JobService, client.transport).listJobs({ kinds: [JobKind.TRAIN], pageSize: 1 });
     const jobId = jobs.jobs[0]!.id;
     const cuopt = createClient(CuOptRemoteService, client.transport);
-    for (const call of [cuopt.getResult({ jobId }), cuopt.startChunkedDownload({ jobId })]) {
-      await refused(call, Code.FailedPrecondition, /kind train/);
+    for (const call of [() => cuopt.getResult({ jobId }), () => cuopt.startChunkedDownload({ jobId })]) {
+      await refused(call(), Code.FailedPrecondition, /kind train/);
     }
     expect((await cuopt.checkStatus({ jobId })).message).not.toBe("");
   });

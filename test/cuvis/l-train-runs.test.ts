@@ -1,5 +1,4 @@
 // SaveTrainRun and RestoreTrainRun.
-import { existsSync, readFileSync } from "node:fs";
 import { Code } from "@connectrpc/connect";
 import { cuvis } from "@sortie/wire";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -25,7 +24,7 @@ scenario(91, async (client, world) => {
     pipelinePath: world.path("outputs/l91/run_pipeline.yaml"),
     weightsPath: "",
   });
-  expect(parse(world.text(trainrunPath))).toMatchObject({
+  expect(parse(await world.text(trainrunPath))).toMatchObject({
     name: "gradient_based",
     output_dir: "./outputs",
     data: { batch_size: 1 },
@@ -40,21 +39,21 @@ scenario(92, async (client, world) => {
   const trainrunPath = world.path("outputs/l92/run.yaml");
   const { weightsPath, pipelinePath } = await client.rpc.saveTrainRun({ sessionId, trainrunPath, saveWeights: true });
   expect(weightsPath).toBe(world.path("outputs/l92/run.pt"));
-  const { stateDict, metadata } = await readWeights(readFileSync(weightsPath));
+  const { stateDict, metadata } = await readWeights(await world.read(weightsPath));
   expect([...stateDict!.keys()]).toContain("SoftChannelSelector");
   expect(Object.keys(metadata)).toEqual(["name", "created"]);
-  expect(parse(world.text(trainrunPath)).pipeline).toBe("run_pipeline.yaml");
+  expect(parse(await world.text(trainrunPath)).pipeline).toBe("run_pipeline.yaml");
   // The pipeline is written as it was loaded.
-  expect(parse(world.text(pipelinePath)).metadata).toEqual(
-    parse(world.text("configs/pipeline/gradient_based.yaml")).metadata,
+  expect(parse(await world.text(pipelinePath)).metadata).toEqual(
+    parse(await world.text("configs/pipeline/gradient_based.yaml")).metadata,
   );
   const without = await client.rpc.saveTrainRun({
     sessionId,
     trainrunPath: world.path("outputs/l92-without/run.yaml"),
   });
   expect(without.weightsPath).toBe("");
-  expect(existsSync(world.path("outputs/l92-without/run.pt"))).toBe(false);
-  expect(world.text(trainrunPath).match(/^[a-z_]+(?=:)/gm)).toEqual([
+  expect(await world.exists("outputs/l92-without/run.pt")).toBe(false);
+  expect((await world.text(trainrunPath)).match(/^[a-z_]+(?=:)/gm)).toEqual([
     "name",
     "pipeline",
     "data",
@@ -70,16 +69,16 @@ scenario(92, async (client, world) => {
 
 const RUN = "name: restored\ndata:\n  data_module: files\n";
 
-function writeRun(world: World, folder: string, text: string): string {
-  const pipeline = world.text("configs/pipeline/gradient_based.yaml");
-  world.write(`outputs/${folder}/pipe.yaml`, pipeline);
-  return world.write(`outputs/${folder}/run.yaml`, text);
+async function writeRun(world: World, folder: string, text: string): Promise<string> {
+  const pipeline = await world.text("configs/pipeline/gradient_based.yaml");
+  await world.write(`outputs/${folder}/pipe.yaml`, pipeline);
+  return await world.write(`outputs/${folder}/run.yaml`, text);
 }
 
 scenario(93, async (client, world) => {
   for (const [i, reference] of ["pipe.yaml", "pipe", world.path("outputs/l93-2/pipe.yaml"), "l93-3/pipe"].entries()) {
     const text = `${RUN}pipeline: ${reference}\ntraining:\n  max_epochs: 6\n`;
-    const { sessionId, trainrun } = await restore(client, writeRun(world, `l93-${i}`, text));
+    const { sessionId, trainrun } = await restore(client, await writeRun(world, `l93-${i}`, text));
     expect(jsonOf(trainrun!.configBytes)).toMatchObject({ name: "restored", training: { max_epochs: 6 } });
     const { outputs } = await client.inferCube(sessionId, cube(), wavelengths());
     expect(outputs["SoftChannelSelector.selected"]).toBeDefined();
@@ -89,10 +88,10 @@ scenario(93, async (client, world) => {
 scenario(94, async (client, world) => {
   await refused(restore(client, world.path("outputs/none.yaml")), Code.NotFound, /not found.*none\.yaml/);
   await refused(restore(client, ""), Code.InvalidArgument, "trainrun_path");
-  const good = writeRun(world, "l94", `${RUN}pipeline: pipe\n`);
+  const good = await writeRun(world, "l94", `${RUN}pipeline: pipe\n`);
   const weightsPath = world.path("outputs/l94/none.pt");
   await refused(restore(client, good, { weightsPath }), Code.NotFound, /not found.*none\.pt/);
-  const bad = (folder: string, text: string) => restore(client, writeRun(world, folder, text));
+  const bad = async (folder: string, text: string) => restore(client, await writeRun(world, folder, text));
   await refused(bad("l94-a", `defaults: [_self_]\n${RUN}pipeline: pipe\n`), Code.InvalidArgument, /defaults/);
   await refused(bad("l94-b", RUN), Code.InvalidArgument, /pipeline/);
   await refused(bad("l94-c", "name: no data\npipeline: pipe\n"), Code.InvalidArgument, /data[\s\S]*required/i);
@@ -100,13 +99,13 @@ scenario(94, async (client, world) => {
   await refused(bad("l94-e", "{ broken: ["), Code.Internal, /^Failed to restore train run: /);
   await refused(bad("l94-f", "- a list"), Code.InvalidArgument, /mapping/);
   // Without a reference, the pipeline beside it counts.
-  world.write("outputs/l94-g/run_pipeline.yaml", world.text("configs/pipeline/gradient_based.yaml"));
+  await world.write("outputs/l94-g/run_pipeline.yaml", await world.text("configs/pipeline/gradient_based.yaml"));
   expect((await bad("l94-g", RUN)).sessionId).not.toBe("");
 });
 
 scenario(95, async (client, world) => {
-  const path = writeRun(world, "l95", `${RUN}pipeline: empty\n`);
-  world.write(
+  const path = await writeRun(world, "l95", `${RUN}pipeline: empty\n`);
+  await world.write(
     "outputs/l95/empty.yaml",
     "connections:\n  - {source: a.outputs.x, target: b.inputs.y}\nmetadata: {name: x}\n",
   );
@@ -115,7 +114,7 @@ scenario(95, async (client, world) => {
 
 scenario(96, async (client, world) => {
   const sessionId = await client.loaded("anomaly/rx/rx_statistical");
-  const data = writeScenes(world, "l96");
+  const data = await writeScenes(world, "l96");
   await client.fit(sessionId, data);
   const given = [cube([1, 3, 3, 61], 7), wavelengths()] as const;
   const scores = async (id: string) => rawOf((await client.inferCube(id, ...given)).outputs["RXGlobal.scores"]);
@@ -141,10 +140,13 @@ describe("beyond the scenarios", () => {
     const world = await shared.get();
     const client = world.connect();
     onTestFinished(() => client.disconnect());
-    const data = writeScenes(world, "l-splits", { scenes: 3 });
-    world.write("outputs/l-splits/splits.json", JSON.stringify({ train: [{ kind: "stems", stems: ["l-splits_0"] }] }));
+    const data = await writeScenes(world, "l-splits", { scenes: 3 });
+    await world.write(
+      "outputs/l-splits/splits.json",
+      JSON.stringify({ train: [{ kind: "stems", stems: ["l-splits_0"] }] }),
+    );
     const run: Json = { name: "split", pipeline: "pipe", data: { ...data, splits: { splits_path: "splits.json" } } };
-    const path = writeRun(world, "l-splits", JSON.stringify(run));
+    const path = await writeRun(world, "l-splits", JSON.stringify(run));
     const { sessionId, trainrun } = await restore(client, path);
     expect(jsonOf(trainrun!.configBytes)).toMatchObject({
       data: { splits: { splits_path: world.path("outputs/l-splits/splits.json") } },

@@ -38,7 +38,7 @@ scenario(104, async (client, world) => {
     pipeline: { metadata: { name: "DeepSVDD" } },
     training: { max_epochs: 2, trainer: { max_epochs: 2 } },
   });
-  const data = writeScenes(world, "o104");
+  const data = await writeScenes(world, "o104");
   const run = { ...config, data };
   expect(await setTrainRun(client, sessionId, run)).toMatchObject({ success: true, pipelineFromConfig: true });
   await refused(setTrainRun(client, sessionId, run), Code.FailedPrecondition, /pipeline/);
@@ -66,7 +66,7 @@ scenario(105, async (client, world) => {
     "training.seed=123",
   );
   expect(config).toMatchObject({ data: { batch_size: 4 }, training: { seed: 123, max_epochs: 3 } });
-  const data = { ...writeScenes(world, "o105", { scenes: 4 }), batch_size: 4 };
+  const data = { ...(await writeScenes(world, "o105", { scenes: 4 })), batch_size: 4 };
   await setTrainRun(client, sessionId, { ...config, data });
   expect(lastStatus(await client.train({ sessionId, trainerType: TrainerType.STATISTICAL }))).toBe(
     TrainStatus.COMPLETE,
@@ -80,7 +80,7 @@ scenario(105, async (client, world) => {
 scenario(106, async (client, world) => {
   const sessionId = await exampleSession(client, world);
   const config = await client.resolve(sessionId, "trainrun", "trainrun/channel_selector");
-  const data = writeScenes(world, "o106");
+  const data = await writeScenes(world, "o106");
   await setTrainRun(client, sessionId, { ...config, data });
   await client.train({ sessionId, trainerType: TrainerType.STATISTICAL });
   await refused(client.train({ sessionId, trainerType: TrainerType.GRADIENT }), Code.Unimplemented, WAITING);
@@ -103,7 +103,7 @@ scenario(106, async (client, world) => {
 scenario(107, async (client, world, test) => {
   const published = sharedData(test);
   const shipped = readFileSync(join(published, "weights", "channel_selector.pt"));
-  world.write("configs/pipeline/anomaly/rx/channel_selector.pt", shipped);
+  await world.write("configs/pipeline/anomaly/rx/channel_selector.pt", shipped);
   const sessionId = await exampleSession(client, world);
   const config = await client.resolve(sessionId, "pipeline", "anomaly/rx/channel_selector");
   expect(config).toMatchObject({ metadata: { name: "Channel_Selector" } });
@@ -133,8 +133,12 @@ scenario(108, async (client, world) => {
   ]);
   expect((await client.rpc.getPipelineOutputs({ sessionId })).outputNames).toContain("bce.loss");
   const { imageData } = await client.rpc.getPipelineVisualization({ sessionId, format: "png" });
-  const path = world.write("outputs/o108.png", imageData);
-  expect(readFileSync(path).subarray(1, 4).toString()).toBe("PNG");
+  const path = await world.write("outputs/o108.png", imageData);
+  expect(
+    Buffer.from(await world.read(path))
+      .subarray(1, 4)
+      .toString(),
+  ).toBe("PNG");
 });
 
 scenario(109, async ({ rpc }) => {
@@ -174,7 +178,7 @@ scenario(110, async (client) => {
 scenario(111, async (client, world) => {
   const built = await exampleSession(client, world);
   const config = await client.resolve(built, "trainrun", "trainrun/rx_statistical");
-  await setTrainRun(client, built, { ...config, data: writeScenes(world, "o111") });
+  await setTrainRun(client, built, { ...config, data: await writeScenes(world, "o111") });
   const saved = world.path("outputs/o111/run.yaml");
   await client.rpc.saveTrainRun({ sessionId: built, trainrunPath: saved });
   const { sessionId } = await client.rpc.restoreTrainRun({ trainrunPath: saved });
@@ -184,7 +188,7 @@ scenario(111, async (client, world) => {
     TrainStatus.COMPLETE,
   );
   // An older train run has its pipeline inside.
-  const inline = world.write("outputs/o111/inline.yaml", JSON.stringify({ ...config, data: {} }));
+  const inline = await world.write("outputs/o111/inline.yaml", JSON.stringify({ ...config, data: {} }));
   const older = await client.rpc.restoreTrainRun({ trainrunPath: inline });
   expect(jsonOf(older.trainrun!.configBytes)).toMatchObject({ name: "rx_statistical" });
   expect((await client.rpc.getPipelineInputs({ sessionId: older.sessionId })).inputNames).toContain("cube");
@@ -225,7 +229,7 @@ describe("beyond the scenarios", () => {
     onTestFinished(() => client.disconnect());
     const scene = "sandiego_r0-64_c0-64";
     const copy = (name: string) => world.write(`data/${name}.npy`, readFileSync(join(published, "hsi", `${name}.npy`)));
-    const [pixels, mask] = [copy(scene), copy(`${scene}_mask`)];
+    const [pixels, mask] = [await copy(scene), await copy(`${scene}_mask`)];
     const bands = 189;
     const config = await client.resolve(await client.session(), "pipeline", "pipeline/anomaly/rx/rx_statistical");
     const nodes = (config["nodes"] as Json[]).map((node) =>

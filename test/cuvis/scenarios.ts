@@ -8,8 +8,8 @@ export interface Scenario {
   /** What has to be there first; absent: there is a test. A scenario may wait in part: then it has a test as well. */
   readonly waitsFor?: string;
   readonly partly?: true;
-  /** Tested over Connect as well as over gRPC. */
-  readonly connectToo?: true;
+  /** About the plain forms of calls: tested over a second transport of each host as well. */
+  readonly plainForms?: true;
 }
 
 export interface Group {
@@ -20,7 +20,7 @@ export interface Group {
 
 const GRADIENT = "gradient training";
 const test = (number: number, title: string): Scenario => ({ number, title });
-const both = (number: number, title: string): Scenario => ({ number, title, connectToo: true });
+const both = (number: number, title: string): Scenario => ({ number, title, plainForms: true });
 const waits = (number: number, title: string, waitsFor: string): Scenario => ({ number, title, waitsFor });
 const partly = (number: number, title: string, waitsFor: string): Scenario => ({
   number,

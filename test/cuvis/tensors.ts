@@ -1,7 +1,7 @@
 // Tensors and data files of the tests' own making: the same numbers in every run.
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { cuvis } from "@sortie/wire";
-import type { World } from "./harness.ts";
+import type { World } from "./worlds.ts";
 
 const { DType } = cuvis;
 export type TensorInit = MessageInitShape<typeof cuvis.TensorSchema>;
@@ -65,15 +65,15 @@ export function npy(descriptor: "<u2" | "<f4" | "<i4", shape: readonly number[],
 }
 
 /** Writes scenes of [lines, samples, 61] with masks below the data folder. @returns a data configuration that names them */
-export function writeScenes(world: World, name: string, options: { scenes?: number; lines?: number } = {}) {
+export async function writeScenes(world: World, name: string, options: { scenes?: number; lines?: number } = {}) {
   const { scenes = 2, lines = 8 } = options;
   const paths = { cubes: [] as string[], masks: [] as string[] };
   for (let i = 0; i < scenes; i++) {
     const shape = [lines, lines, BANDS];
-    paths.cubes.push(world.write(`data/${name}_${i}.npy`, npy("<u2", shape, counts(shape, 100 + i))));
+    paths.cubes.push(await world.write(`data/${name}_${i}.npy`, npy("<u2", shape, counts(shape, 100 + i))));
     const random = numbers(200 + i);
     const mask = Int32Array.from({ length: lines * lines }, () => Math.floor(random() * 4));
-    paths.masks.push(world.write(`data/${name}_mask_${i}.npy`, npy("<i4", [lines, lines], mask)));
+    paths.masks.push(await world.write(`data/${name}_mask_${i}.npy`, npy("<i4", [lines, lines], mask)));
   }
   return {
     data_module: "files",

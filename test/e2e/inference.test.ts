@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Code, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { InferenceClient, type InputArray, SortieClient } from "@sortie/client";
+import { InferenceClient, type InputArray, RemoteError, SortieClient } from "@sortie/client";
 import { Engine, Pipeline, tensor, writeNpy } from "@sortie/pipeline";
 import { encodeWeights } from "@sortie/sessions";
 import {
@@ -101,6 +101,11 @@ afterAll(async () => {
 
 const sessions = (over: Transport = transport) => createClient(cuvis.CuvisAIService, over);
 const inference = () => createClient(InferenceService, transport);
+const connected = async () => {
+  const client = new SortieClient(transport);
+  await client.connect();
+  return client;
+};
 
 /** A session with the pipeline and its weights. */
 async function openSession(): Promise<string> {
@@ -117,7 +122,7 @@ const loadWeights = (sessionId: string, bytes: Uint8Array) =>
 async function outputsOf(
   jobId: string,
 ): Promise<ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>> {
-  await new SortieClient(transport).wait(jobId);
+  await (await connected()).wait(jobId);
   const { arrays } = await new InferenceClient(transport, { chunkBytes: MIB }).outputs(jobId);
   return new Map(
     arrays
@@ -186,7 +191,7 @@ describe("an inference whose cube comes in chunks", () => {
     expect(job).toMatchObject({ kind: JobKind.INFER, resultSizeBytes: BigInt(4 * lines * samples) });
     expect(job?.timings).toMatchObject({ load: expect.any(Number), solve: expect.any(Number) });
     const log: string[] = [];
-    for await (const line of new SortieClient(transport).logs(jobId)) log.push(line);
+    for await (const { text } of (await connected()).logs(jobId)) log.push(text);
     expect(log[0]).toContain("INFER RX with cube float32 [1, 512, 512, 61]");
   });
 
@@ -234,7 +239,7 @@ describe("an inference whose cube comes in chunks", () => {
     await refused(send(0n, 2), Code.InvalidArgument, /array cube: elements 0 to 3 overlap/);
   });
 
-  it("is the same job when it is submitted again under the same key", async () => {
+  it("is the same job when it is submitted again under the same key, also when its session is gone", async () => {
     const sessionId = await openSession();
     const cube = cubeOf(noise(4 * 4 * BANDS, 5), 4, 4);
     const uploadId = await upload([cube, wavelengths()]);
@@ -247,7 +252,25 @@ describe("an inference whose cube comes in chunks", () => {
     const { jobId } = await submit(["scores"]);
     expect((await submit(["scores"])).jobId).toBe(jobId);
     expect((await inference().getInputState({ uploadId })).jobId).toBe(jobId);
+    await sessions().closeSession({ sessionId });
+    expect((await submit(["scores"])).jobId).toBe(jobId);
+    await refused(submit([]), Code.AlreadyExists, /"one inference" was used before for another request/);
     await outputsOf(jobId);
+    expect((await submit(["scores"])).jobId).toBe(jobId);
+  });
+
+  it("on files alone is the same job under the same key, also when its session is gone", async () => {
+    const sessionId = await openSession();
+    const path = join(folder, "data", "cube.npy");
+    const inputs = [
+      { name: "cube", source: { case: "file" as const, value: { path } } },
+      { name: "wavelengths", source: { case: "file" as const, value: { path } } },
+    ];
+    const submit = () =>
+      inference().submitInference({ sessionId, inputs }, { headers: { "idempotency-key": "files alone" } });
+    const { jobId } = await submit();
+    await sessions().closeSession({ sessionId });
+    expect((await submit()).jobId).toBe(jobId);
   });
 
   it("is cancelled for good", async () => {
@@ -260,12 +283,12 @@ describe("an inference whose cube comes in chunks", () => {
       sessionId,
       inputs: [cubeOf(noise(256 * 256 * BANDS, 2), 256, 256), wavelengths()],
     });
-    const client = new SortieClient(transport);
-    expect(await client.cancel(jobId)).toBe(true);
+    const client = await connected();
+    expect(await client.cancel(jobId)).toMatchObject({ cancelled: true });
     await expect(client.wait(jobId)).rejects.toMatchObject({ state: "cancelled" });
     await refused(inference().startOutputDownload({ jobId }), Code.FailedPrecondition, /the job is cancelled/);
     await client.wait(blocker);
-    expect(await client.delete(blocker)).toBe(true);
+    expect(await client.delete(blocker)).toMatchObject({ deleted: true });
     await refused(inference().startOutputDownload({ jobId: blocker }), Code.NotFound);
   });
 });
@@ -291,7 +314,13 @@ describe("an inference on a file of the server", () => {
         inputs: [wavelengths()],
         files: { cube: { path } },
       });
-      await refused(submit, Code.InvalidArgument, /input cube: there is no file/);
+      const fault = await submit.catch((error: unknown) => error);
+      expect(fault).toBeInstanceOf(RemoteError);
+      expect(fault).toMatchObject({
+        code: "invalid-argument",
+        method: "SubmitInference",
+        text: expect.stringContaining("input cube: there is no file"),
+      });
     }
   });
 });
@@ -369,7 +398,7 @@ describe("what does not fit is refused by name, and the upload stays open", () =
       sessionId,
       inputs: [cubeOf(noise(BANDS, 5), 1, 1), wavelengths()],
     });
-    await new SortieClient(transport).wait(jobId);
+    await (await connected()).wait(jobId);
     for (const call of [solver.getResult({ jobId }), solver.startChunkedDownload({ jobId })]) {
       await refused(call, Code.FailedPrecondition, /sortie\.v1\.InferenceService/);
     }
@@ -380,7 +409,7 @@ it("a job whose data break the pipeline fails with the reason", async () => {
   const sessionId = await openSession();
   const cube: InputArray = { ...cubeOf(noise(4 * 4 * 60, 5), 4, 4), shape: [1, 4, 4, 60] };
   const jobId = await new InferenceClient(transport).submit({ sessionId, inputs: [cube, wavelengths()] });
-  await expect(new SortieClient(transport).wait(jobId)).rejects.toMatchObject({ state: "failed" });
+  await expect((await connected()).wait(jobId)).rejects.toMatchObject({ state: "failed" });
   const over = createConnectTransport({ baseUrl: server.url(), httpVersion: "1.1" });
   const { job } = await createClient(JobService, over).getJob({ id: jobId });
   expect(job?.failure).toMatch(/60/);

@@ -116,6 +116,12 @@ async function openOnS3(bucket: { readonly bucket: string; readonly endpoint: st
   };
 }
 
+async function connected(deployment: Deployment): Promise<SortieClient> {
+  const client = new SortieClient(deployment.transport());
+  await client.connect();
+  return client;
+}
+
 /** A model as the client takes it. */
 function problemOf(model: Model): ProblemToSend & { readonly kind: "lp" | "mip" } {
   const { kind, maximize = false, objectiveOffset = 0, problemName = "" } = model;
@@ -226,7 +232,7 @@ describe.each([
     expect((await service.getUploadState({ uploadId })).jobId).toBe(jobId);
     // A repeat finds the job.
     expect(await second.submit(problem, { uploadId })).toBe(jobId);
-    const client = new SortieClient(deployment.transport());
+    const client = await connected(deployment);
     await client.wait(jobId);
     const byLinks = await second.result(jobId);
     const byMessage = await client.result(jobId);
@@ -265,7 +271,7 @@ describe.each([
       const { jobId } = await (way === "submitUpload"
         ? service.submitUpload({ uploadId })
         : solver.finishChunkedUpload({ uploadId }));
-      const client = new SortieClient(deployment.transport());
+      const client = await connected(deployment);
       await client.wait(jobId);
       const { scalars } = await client.result(jobId);
       expect("primalObjective" in scalars && scalars.primalObjective).toBeCloseTo(2.8, 6);
@@ -277,7 +283,7 @@ describe.each([
     const { uploadId } = await create(model);
     await sendAll(uploadId, model, ["A_indices"]);
     const { jobId } = await service.submitUpload({ uploadId });
-    const client = new SortieClient(deployment.transport());
+    const client = await connected(deployment);
     await expect(client.wait(jobId)).rejects.toThrow(/ValidationError: A_indices\[3\] is 7; 0 to 1 is allowed/);
     const job = await createClient(JobService, deployment.transport()).getJob({ id: jobId });
     expect(job.job?.failure).toMatch(/^ValidationError: A_indices\[3\]/);
@@ -314,7 +320,7 @@ describe.each([
       await sendAll(uploadId, model);
       await put(link, altered);
       const { jobId } = await service.submitUpload({ uploadId });
-      await expect(new SortieClient(deployment.transport()).wait(jobId)).rejects.toThrow(/do not match their digest/);
+      await expect((await connected(deployment)).wait(jobId)).rejects.toThrow(/do not match their digest/);
       return;
     }
     expect(await put(link, bytes)).toEqual({ status: 200, text: "" });
@@ -400,7 +406,7 @@ describe.each([
     const submit = () => service.submitUpload({ uploadId }, { headers });
     const { jobId } = await submit();
     expect((await submit()).jobId).toBe(jobId);
-    await new SortieClient(deployment.transport()).wait(jobId);
+    await (await connected(deployment)).wait(jobId);
   });
 
   it("an expired link is refused, and says so without saying what there is", async () => {
@@ -417,7 +423,7 @@ describe.each([
   });
 
   it("a result's arrays lie at their places in the parts, and the parts carry their digests", async () => {
-    const client = new SortieClient(deployment.transport());
+    const client = await connected(deployment);
     const jobId = await new LinkTransfers(deployment.transport()).submit(problemOf(tinyLp()));
     await client.wait(jobId);
     const { arrays, parts } = await service.getResultLinks({ jobId });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DEFAULT_PLACEMENT } from "@sortie/core";
 import { EVENT_SOURCE, readAwsSettings, tableDefinition, timeToLive } from "@sortie/platform-aws";
 import { beforeAll, describe, expect, it } from "vitest";
+import { TRAIN_MS } from "../../functions/lib/rpc-function.ts";
 import { jobBlobs, sessionBlobs, uploadBlobs } from "../../packages/core/src/keys.ts";
 import { appOf, root, type Synthesis, synthesise } from "./synthesise.ts";
 import { all, one, statementsOf, VARIANTS, variant } from "./variants.ts";
@@ -301,6 +302,8 @@ describe("the functions", () => {
     expect(infer).toMatchObject({ memorySize: 2048, timeout: 60 });
     // Lambda gives a start at most 10 s.
     expect(rpc["timeout"]).toBeGreaterThan(infer["timeout"]! + 10);
+    // A Train stream ends before it would be cut off.
+    expect(rpc["timeout"]! * 1000).toBeGreaterThan(TRAIN_MS + 10_000);
   });
 
   it("refuse webhooks until a secret was set", () => {

@@ -23,6 +23,7 @@ export {
   nextChange,
   requireJob,
   submitJob,
+  submittedBefore,
   waitForJob,
 } from "./jobs.ts";
 export { jobBlobs, jobIdOfKey, sessionBlobs, uploadBlobs } from "./keys.ts";

@@ -46,6 +46,21 @@ export function jobIdFor(context: Pick<Context, "ids">, caller: Caller, job: Pic
 }
 
 /**
+ * The job that the same submission made before; undefined if there is none. For what has to be answered although what the
+ * submission builds on is gone.
+ * @throws DomainError "key-reused-with-other-body"
+ */
+export async function submittedBefore(
+  context: Context,
+  caller: Caller,
+  idempotency: NonNullable<NewJob["idempotency"]>,
+): Promise<string | undefined> {
+  const jobId = jobIdFor(context, caller, { idempotency });
+  const row = await context.table.get(jobKey(jobId));
+  return row && repeated(row, jobId, { idempotency }).jobId;
+}
+
+/**
  * Creates the job's row. `storeInput` runs once a place is taken and before the row exists, so that nothing is stored for
  * a job that is refused, and no job exists whose input is not stored.
  * @param transferStarted when the first byte of the input was expected, ms since 1970
@@ -95,7 +110,7 @@ function checkWebhook({ webhooks }: Context, url: string): string {
   );
 }
 
-function repeated(row: Row, jobId: string, job: NewJob): { jobId: string; created: false } {
+function repeated(row: Row, jobId: string, job: Pick<NewJob, "idempotency">): { jobId: string; created: false } {
   if (jobFromRow(row).bodyDigest !== job.idempotency?.bodyDigest) {
     throw new DomainError(
       "key-reused-with-other-body",

@@ -2,6 +2,7 @@
 export * from "./config/index.ts";
 export * from "./data/index.ts";
 export { PipelineError, type PipelineErrorPlace, type PipelineReason } from "./errors.ts";
+export * from "./files/index.ts";
 export * from "./formats/index.ts";
 export { type NodeFiles, STAGES, type Stage } from "./graph/host.ts";
 export {

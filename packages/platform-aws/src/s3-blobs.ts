@@ -221,11 +221,12 @@ export class S3Blobs implements Blobs {
     target: Uint8Array,
     signal: AbortSignal,
   ): Promise<void> {
-    const from = block * BLOCK_BYTES;
-    const to = Math.min(from + BLOCK_BYTES, ref.bytes);
-    const [first, last] = [Math.max(from, offset), Math.min(to, offset + target.byteLength)];
+    const start = block * BLOCK_BYTES;
+    const end = Math.min(start + BLOCK_BYTES, ref.bytes);
+    const [first, last] = [Math.max(start, offset), Math.min(end, offset + target.byteLength)];
     const wanted = target.subarray(first - offset, last - offset);
     // A digest covers a whole block: a part of one is read beside the target.
+    const [from, to] = ref.unverified ? [first, last] : [start, end];
     const bytes = wanted.byteLength === to - from ? wanted : Buffer.allocUnsafeSlow(to - from);
     const { found, digest } = await this.#fetch(ref, from, to, bytes, signal);
     if (found < bytes.byteLength) throw corrupt(ref.key, from + found, to, "are missing");

@@ -34,6 +34,11 @@ export interface AwsSettings {
   };
   /** Name of the function that answers Inference; absent: there is none. */
   readonly inferFunction?: string | undefined;
+  /** Of the pipeline service, as the embedded server's flags of these names. */
+  readonly pipelines: {
+    readonly strictPlugins: boolean;
+    readonly olderNodeForm: boolean;
+  };
   /** Memory of the function that runs small jobs, in bytes. */
   readonly inlineMemoryBytes: number;
   readonly limits: Limits;
@@ -151,6 +156,10 @@ export function readAwsSettings(environment: Environment): AwsSettings {
       gpu: gpu && { ...gpu, fairShare, machine: { vcpus: vcpus ?? 1, memoryMiB: memoryMiB ?? 512 } },
     },
     inferFunction: read("SORTIE_INFER_FUNCTION", NAME),
+    pipelines: {
+      strictPlugins: read("SORTIE_STRICT_PLUGINS", oneOf("0", "1")) === "1",
+      olderNodeForm: read("SORTIE_OLDER_NODE_FORM", oneOf("0", "1")) === "1",
+    },
     inlineMemoryBytes:
       (read("SORTIE_SOLVE_MEMORY_MIB", integer(128, 10_240)) ?? DEFAULT_PLACEMENT.inline.memoryBytes / MIB) * MIB,
     limits: readLimits(environment, read, faults),

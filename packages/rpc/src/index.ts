@@ -1,9 +1,7 @@
 // The public face of @sortie/rpc: the services, ready to be mounted.
 export { type NewModel, submitModel } from "./cuopt/submit-model.ts";
-export { BlobPipelineFiles } from "./cuvis/blob-files.ts";
 export type { CuvisContext, SharedMemory } from "./cuvis/context.ts";
 export { CuvisError, invalid, notFound, toCuvisError } from "./cuvis/errors.ts";
-export type { PipelineFiles } from "./cuvis/files.ts";
 export { createInference, type Infer } from "./cuvis/inference.ts";
 export type { CuvisOptions } from "./cuvis/service.ts";
 export { CODE_OF_REASON, toClientError } from "./errors.ts";
@@ -20,4 +18,5 @@ export {
   type RequestHead,
   unknownMethodHeaders,
 } from "./host/mount.ts";
+export { VERSION, VERSION_HEADER } from "./host/version.ts";
 export { createRoutes, type RouteOptions, type Routes } from "./routes.ts";

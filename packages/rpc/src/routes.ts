@@ -15,6 +15,7 @@ import {
   TransferService,
   withRawMessages,
 } from "@sortie/wire";
+import { CHUNK_SHA256_HEADER, WANT_CHUNK_SHA256_HEADER } from "./cuopt/chunk-digests.ts";
 import { type Call, type CuOptHandlers, createCuOptHandlers } from "./cuopt/handlers.ts";
 import { type CuvisOptions, mountCuvis } from "./cuvis/service.ts";
 import { toClientError } from "./errors.ts";
@@ -71,6 +72,10 @@ export function createRoutes(context: Context, options: RouteOptions): Routes {
       idempotencyKey: key,
       baseUrl: options.publicUrl ?? URL.parse(handler.url)?.origin ?? "",
       webhook: handler.requestHeader.get(WEBHOOK_HEADER) || undefined,
+      chunkSha256: handler.requestHeader.get(CHUNK_SHA256_HEADER) || undefined,
+      ...(handler.requestHeader.has(WANT_CHUNK_SHA256_HEADER) && {
+        tellChunkSha256: (sha256: string) => handler.responseHeader.set(CHUNK_SHA256_HEADER, sha256),
+      }),
     };
   };
 

@@ -22,7 +22,7 @@ import {
   WebhookCourier,
 } from "@sortie/core";
 import { FolderInbox } from "@sortie/inbox";
-import { Engine } from "@sortie/pipeline";
+import { Engine, LocalFiles } from "@sortie/pipeline";
 import {
   type ExitInfo,
   lockDataDir,
@@ -38,7 +38,6 @@ import { type WorkerSettings, workerProgram } from "@sortie/worker";
 import type { Logger } from "pino";
 import { headersOf, peerOf } from "./caller.ts";
 import type { AppGauge } from "./metrics.ts";
-import { LocalPipelineFiles } from "./pipeline-files.ts";
 import type { App } from "./run-server.ts";
 import type { Settings } from "./settings.ts";
 import { posixSharedMemory } from "./shared-memory.ts";
@@ -70,7 +69,11 @@ function limitsFrom(settings: Settings): Limits {
 }
 
 /** Opens the data directory, takes up what an earlier server left, and starts the workers. */
-export async function createApp(settings: Settings, logger: Logger): Promise<App> {
+export async function createApp(
+  settings: Settings,
+  logger: Logger,
+  { isTemporary = false }: { readonly isTemporary?: boolean } = {},
+): Promise<App> {
   const { dataDirectory, durability } = settings;
   mkdirSync(dataDirectory, { recursive: true });
   await using undo = new AsyncDisposableStack();
@@ -87,6 +90,7 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
     limits,
     dataRoots: pipelineRoots,
     pipelineProvider: settings.pipelineProvider,
+    isTemporary,
   };
 
   const pool = new ProcessPoolDispatcher({
@@ -143,13 +147,12 @@ export async function createApp(settings: Settings, logger: Logger): Promise<App
   const identifyCall = createIdentify(context, {
     required: settings.requireToken || settings.tlsTenant !== "none",
   });
-  const files = new LocalPipelineFiles({ configs: settings.configsDirectory, roots: settings.pipelineRoots });
+  const files = new LocalFiles({ roots: pipelineRoots });
   const pipelines: CuvisContext = {
     ...context,
     filesOf: () => files,
-    host: new PipelineHost({
-      files: { read: (path) => files.read(path), write: (path, bytes) => files.write(path, bytes) },
-    }),
+    configs: files.absolute(settings.configsDirectory),
+    host: new PipelineHost({ filesOf: () => files }),
     ...(settings.sharedMemory ? { sharedMemory: posixSharedMemory() } : {}),
     strictPlugins: settings.strictPlugins,
   };

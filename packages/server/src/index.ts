@@ -7,7 +7,7 @@ export { type EmbeddedOptions, type EmbeddedServer, openEmbedded } from "./embed
 export { type Host, type HostOptions, ListenError, startHost } from "./host.ts";
 export type { AppGauge, FinishedCall, ReadGauges } from "./metrics.ts";
 export { type App, type CreateApp, type RunOptions, runServer } from "./run-server.ts";
-export { isLoopback, readSettings, SETTING_KEYS, SETTINGS, type Settings, SettingsError } from "./settings.ts";
+export { isLoopback, readSettings, type Settings, SettingsError, settingOptions } from "./settings.ts";
 export { settingsHelp } from "./settings-text.ts";
 export { type NewToken, openTokenStore, type TokenInfo, type TokenStore } from "./token-store.ts";
 export { tenantWebhookSecret } from "./webhook-secrets.ts";

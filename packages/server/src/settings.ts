@@ -378,7 +378,7 @@ export const SETTINGS = {
     flag: "inbox",
     argument: "DIR",
     allowed: "the path of a folder",
-    text: "Folder in which every model file (.mps, .mps.gz) becomes a job, with the settings of the .json of the same name. Answers appear in its `outbox`, taken files in its `done`.",
+    text: "Folder in which every model file (.mps, .qps or .lp, plain or as .gz or .bz2) becomes a job, with the settings of the .json of the same name. Answers appear in its `outbox`, taken files in its `done`.",
     schema: z.string().min(1),
     default: () => undefined,
     defaultText: "none",
@@ -487,14 +487,25 @@ export function readSettings(args: readonly string[], environment: Environment =
   };
 }
 
-function layerOfFlags(args: readonly string[], where: string, faults: string[]): { layer: Layer; config?: string } {
-  const options: Record<string, { type: "string" | "boolean"; short?: string }> = { config: { type: "string" } };
+/** The flags as `parseArgs` takes them. */
+export function settingOptions(): Record<string, { type: "string" | "boolean"; short?: string }> {
+  const options: ReturnType<typeof settingOptions> = { config: { type: "string" } };
   for (const key of SETTING_KEYS) {
     const { flag, short, argument } = SETTINGS[key];
     options[flag] = { type: argument ? "string" : "boolean", ...(short ? { short } : {}) };
   }
+  return options;
+}
+
+function layerOfFlags(args: readonly string[], where: string, faults: string[]): { layer: Layer; config?: string } {
   // Not strict: we want every fault, and the nearest name with it.
-  const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: settingOptions(),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
   const layer: Layer = new Map();
   let config: string | undefined;
   for (const token of tokens) {

@@ -1,6 +1,6 @@
 // Pipelines of sessions in this process: built once from the session's configuration and weights, kept while there is room,
 // used by one call of a session at a time.
-import type { CallOptions, WorkerContext } from "@sortie/core";
+import type { Caller, CallOptions, WorkerContext } from "@sortie/core";
 import { type NodeFiles, Pipeline } from "@sortie/pipeline";
 import { LRUCache } from "lru-cache";
 import { catalogueWith } from "./onnx-classes.ts";
@@ -10,20 +10,25 @@ import { checkpointOf, loadWeights } from "./weights.ts";
 export interface PipelineHostOptions {
   /** Pipelines kept ready. Default 64. */
   readonly most?: number | undefined;
-  /** Where nodes that read and write files may do so. */
-  readonly files?: NodeFiles | undefined;
+  /** Where nodes of a caller's pipelines read and write files. Default: they may not. */
+  readonly filesOf?: ((caller: Caller) => NodeFiles) | undefined;
   /** Told of faults that no caller waits for. */
   readonly onFault?: ((what: string, error: unknown) => void) | undefined;
 }
 
+/** On whose behalf a pipeline is built; without a caller its nodes have no files. */
+export interface BuildOptions extends CallOptions {
+  readonly caller?: Caller | undefined;
+}
+
 export class PipelineHost {
   readonly #kept: LRUCache<string, Pipeline>;
-  readonly #files: NodeFiles | undefined;
+  readonly #filesOf: PipelineHostOptions["filesOf"];
   /** The last call of each session that is under way. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor({ most = 64, files, onFault = () => undefined }: PipelineHostOptions = {}) {
-    this.#files = files;
+  constructor({ most = 64, filesOf, onFault = () => undefined }: PipelineHostOptions = {}) {
+    this.#filesOf = filesOf;
     this.#kept = new LRUCache({
       max: most,
       dispose: (pipeline) => void pipeline.close().catch((error) => onFault("letting go of a pipeline", error)),
@@ -44,7 +49,7 @@ export class PipelineHost {
   }
 
   /** The pipeline as the session has it, ready to run. It may be used in the session's turn only, and not be changed. */
-  async ready(ports: Pick<WorkerContext, "blobs">, loaded: LoadedPipeline, options?: CallOptions): Promise<Pipeline> {
+  async ready(ports: Pick<WorkerContext, "blobs">, loaded: LoadedPipeline, options?: BuildOptions): Promise<Pipeline> {
     const { generation } = loaded;
     const kept = this.#kept.get(generation);
     if (kept) return kept;
@@ -60,10 +65,11 @@ export class PipelineHost {
   async build(
     ports: Pick<WorkerContext, "blobs">,
     loaded: Pick<LoadedPipeline, "config" | "weights" | "fitted" | "models">,
-    options?: CallOptions,
+    options?: BuildOptions,
   ): Promise<Pipeline> {
+    const files = options?.caller && this.#filesOf?.(options.caller);
     const pipeline = new Pipeline(loaded.config as unknown as ConstructorParameters<typeof Pipeline>[0], {
-      ...(this.#files === undefined ? {} : { files: this.#files }),
+      ...(files && { files }),
       ...(loaded.models?.length ? { catalogue: await catalogueWith(ports, loaded.models, options) } : {}),
     });
     if (loaded.weights) loadWeights(pipeline, await checkpointOf(ports, loaded.weights, options), false);

@@ -1,4 +1,5 @@
 // The public face of @sortie/sessions: what a pipeline session holds, and how any process takes one up.
+export { BLOB_CONFIGS, blobFiles } from "./blob-files.ts";
 export { PipelineHost, type PipelineHostOptions } from "./host.ts";
 export {
   dropSnapshot,

@@ -5,6 +5,7 @@
 // 78, the environment does not describe a worker; 1, anything else, before a job was taken.
 import { totalmem } from "node:os";
 import { AwsSettingsError, batchWorkerName, openAwsWorker, readAwsSettings } from "@sortie/platform-aws";
+import { blobFiles } from "@sortie/sessions";
 import { type ContainerTask, runContainer } from "./container-worker.ts";
 import { note } from "./note.ts";
 import { EXIT_JOB_LOST } from "./run-job.ts";
@@ -43,8 +44,7 @@ async function main(): Promise<number> {
     lingerMs: settings.lingerMs,
   };
   await using platform = openAwsWorker(settings);
-  // There are no folders of data here: inputs of inferences are uploaded.
-  await using runners = await openAllRunners(platform, []);
+  await using runners = await openAllRunners(platform, (caller) => blobFiles(platform.blobs, caller));
   let claimed: string | undefined;
   try {
     const ran = await runContainer(platform, task, runners, {

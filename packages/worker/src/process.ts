@@ -1,7 +1,9 @@
 // A worker process of the embedded platform: opens the data directory, gets its engine ready, and runs the jobs that its
-// parent names, one at a time. It outlives its parent: with a job in hand it finishes that job, then leaves.
+// parent names, one at a time. It outlives its parent: with a job in hand it finishes that job, then leaves; unless
+// the data directory is a temporary one of the parent's.
 import { parseArgs } from "node:util";
 import { DEFAULT_LIMITS, systemClock, systemIds, type WorkerContext } from "@sortie/core";
+import { LocalFiles } from "@sortie/pipeline";
 import { openLocalPlatform, type PoolCommand, type PoolReport, thisProcess } from "@sortie/platform-local";
 import { note } from "./note.ts";
 import { EXIT_JOB_LOST, runJob } from "./run-job.ts";
@@ -24,7 +26,8 @@ async function main(): Promise<void> {
     ids: systemIds,
     limits: settings.limits ?? DEFAULT_LIMITS,
   };
-  await using runners = await openAllRunners(context, settings.dataRoots ?? [], {
+  const files = new LocalFiles({ roots: settings.dataRoots ?? [] });
+  await using runners = await openAllRunners(context, () => files, {
     provider: settings.pipelineProvider ?? "cpu",
   });
 
@@ -68,7 +71,7 @@ async function main(): Promise<void> {
     current = { jobId: message.jobId, stop };
     void run(message.jobId, stop);
   });
-  process.on("disconnect", leaveWhenIdle);
+  process.on("disconnect", () => (settings.isTemporary ? process.exit() : leaveWhenIdle()));
   // A request to go: the job in hand is given back for another attempt.
   process.on("SIGTERM", () => {
     leaveWhenIdle();

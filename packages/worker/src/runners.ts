@@ -1,6 +1,6 @@
 // What a worker program can run: its engines, ready, and a runner for each kind of job.
-import type { JobKind, WorkerContext } from "@sortie/core";
-import type { EngineSettings } from "@sortie/pipeline";
+import type { Caller, JobKind, WorkerContext } from "@sortie/core";
+import type { EngineSettings, Files } from "@sortie/pipeline";
 import { createHighsEngine } from "@sortie/solve";
 import type { JobRunner } from "./run-job.ts";
 import { createSolveRunner } from "./solve-job.ts";
@@ -24,18 +24,18 @@ export async function openRunners(): Promise<Runners> {
 
 /**
  * As `openRunners`, with training and inference of pipelines, whose engine is loaded with the first such job.
- * @param dataRoots folders below which data files lie
+ * @param filesOf the files that a tenant may name
  */
 export async function openAllRunners(
   context: WorkerContext,
-  dataRoots: readonly string[],
+  filesOf: (caller: Caller) => Files,
   settings: EngineSettings = {},
 ): Promise<Runners> {
   const solving = await openRunners();
   let pipelines: Promise<Runners> | undefined;
   const run: JobRunner = async (attempt, signal) => {
     pipelines ??= import("./pipeline/open.ts").then(({ openPipelineRunners }) =>
-      openPipelineRunners(context, dataRoots, settings),
+      openPipelineRunners(context, filesOf, settings),
     );
     const runner = (await pipelines).byKind[attempt.job.kind] as JobRunner;
     return runner(attempt, signal);

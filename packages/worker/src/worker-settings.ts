@@ -11,4 +11,6 @@ export interface WorkerSettings {
   readonly dataRoots?: readonly string[] | undefined;
   /** What pipelines run on. Default: the CPU. */
   readonly pipelineProvider?: EngineSettings["provider"] | undefined;
+  /** Nobody takes the data directory up again: without its server a worker ends at once. Default false. */
+  readonly isTemporary?: boolean | undefined;
 }

@@ -1,7 +1,8 @@
 // Composition: a file, its defaults list and those of what it names, merged in order, each at its package.
 // The rules are Hydra 1.3's, as far as configurations of pipelines use them.
+import { normalizeRelative } from "../files/port.ts";
 import { ConfigError } from "./errors.ts";
-import { type ConfigFiles, normalizeRelative } from "./files.ts";
+import type { ConfigFiles } from "./files.ts";
 import { type ConfigMap, type ConfigValue, copy, isMap } from "./values.ts";
 import { parseYaml } from "./yaml.ts";
 

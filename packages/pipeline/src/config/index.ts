@@ -1,13 +1,6 @@
 // Configurations: composition, overrides, interpolation, models and schemas, search paths.
 export { ConfigError, type ConfigReason, ConfigValidationError, type Violation } from "./errors.ts";
-export {
-  type ConfigFiles,
-  type LocalConfigOptions,
-  localConfigFiles,
-  normalizeRelative,
-  storedConfigFiles,
-  type TextStore,
-} from "./files.ts";
+export { type ConfigFiles, configFiles } from "./files.ts";
 export { type InterpolationContext, resolveInterpolations, resolveWithin } from "./interpolate.ts";
 export { SCHEMAS_VERSION } from "./models.ts";
 export { type ResolvedConfig, type ResolveOptions, type ResolveRequest, resolveConfig } from "./resolve.ts";

@@ -1,8 +1,9 @@
 // ResolveConfig: finds a file in the search paths, composes it, applies overrides and interpolations, and validates.
 
+import { normalizeRelative } from "../files/port.ts";
 import { compose } from "./compose.ts";
 import { ConfigError } from "./errors.ts";
-import { type ConfigFiles, normalizeRelative } from "./files.ts";
+import type { ConfigFiles } from "./files.ts";
 import { type InterpolationContext, resolveInterpolations } from "./interpolate.ts";
 import { applyOverride, parseOverride } from "./overrides.ts";
 import { existingFolders } from "./search-paths.ts";

@@ -3,10 +3,11 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { localConfigFiles } from "./files.ts";
+import { LocalFiles } from "../files/local.ts";
+import { memoryFiles } from "../files/testing/memory.ts";
+import { configFiles } from "./files.ts";
 import { resolveConfig } from "./resolve.ts";
 import { existingFolders, INITIAL_SEARCH_PATHS, updateSearchPaths } from "./search-paths.ts";
-import { memoryFiles } from "./testing/memory.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -17,7 +18,8 @@ beforeEach(() => {
   writeFileSync(join(folder, "outside/secret.yaml"), "metadata: {name: S}\n");
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-const files = () => localConfigFiles({ workingFolder: folder });
+const filesBelow = (...roots: string[]) => configFiles(new LocalFiles({ workingFolder: folder, roots }));
+const files = () => filesBelow(".");
 
 describe("search paths", () => {
   it("8. are replaced in order, absolute, duplicates kept", async () => {
@@ -53,7 +55,7 @@ describe("search paths", () => {
   });
 
   it("outside the allowed folders are rejected, links resolved", async () => {
-    const limited = localConfigFiles({ workingFolder: folder, roots: ["configs"] });
+    const limited = filesBelow("configs");
     symlinkSync(join(folder, "outside"), join(folder, "configs/link"));
     const { paths, rejected } = await updateSearchPaths(
       [],
@@ -70,7 +72,7 @@ describe("files outside the allowed folders", () => {
   it("do not exist, by whatever path", async () => {
     symlinkSync(join(folder, "outside/secret.yaml"), join(folder, "configs/link.yaml"));
     const options = {
-      files: localConfigFiles({ workingFolder: folder, roots: ["configs"] }),
+      files: filesBelow("configs"),
       searchPaths: ["./configs"],
     };
     const resolve = (path: string) => resolveConfig({ configType: "pipeline", path, overrides: [] }, options);
@@ -95,7 +97,7 @@ describe("files outside the allowed folders", () => {
 });
 
 describe("a store of texts", () => {
-  const store = memoryFiles({ "configs/a.yaml": "x", "configs/pipeline/b.yaml": "y" }, "tenant/one");
+  const store = configFiles(memoryFiles({ "configs/a.yaml": "x", "configs/pipeline/b.yaml": "y" }));
 
   it("has folders where keys have prefixes", async () => {
     expect(await store.folder("./configs")).toBe("/configs");

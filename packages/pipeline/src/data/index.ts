@@ -9,7 +9,7 @@ export {
   openFilesModule,
   parseFilesParams,
 } from "./files-module.ts";
-export { type DataFiles, localFiles } from "./roots.ts";
+export { type DataFiles, dataFiles, localFiles } from "./roots.ts";
 export {
   applySplits,
   type Sample,

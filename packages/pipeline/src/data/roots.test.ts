@@ -70,13 +70,13 @@ describe("a path that leads out", () => {
     },
   );
 
-  it("through a link is refused", async () => {
+  it("through a link leads to nothing", async () => {
     symlinkSync(join(folder.path, "outside"), join(root, "link"));
     symlinkSync(join(folder.path, "outside/secret.npy"), join(root, "file.npy"));
-    for (const path of ["link/secret.npy", "file.npy", "link/*.npy"]) {
-      await expect(find(path)).rejects.toMatchObject({ reason: "outside-roots" });
+    for (const path of ["link/secret.npy", "file.npy", "link/*.npy", "f*.npy"]) {
+      await expect(find(path)).rejects.toMatchObject({ reason: "not-found" });
     }
-    await expect(localFiles([root]).open("file.npy")).rejects.toMatchObject({ reason: "outside-roots" });
+    await expect(localFiles([root]).open("file.npy")).rejects.toMatchObject({ reason: "not-found" });
   });
 
   it("by a common beginning of names is refused", async () => {

@@ -1,11 +1,11 @@
-// Files that clients name: only below the folders that the operator allows, with links resolved.
-import { readdir, realpath, stat } from "node:fs/promises";
-import { isAbsolute, join, normalize, relative, resolve, sep } from "node:path";
-import { type ByteSource, openFileSource } from "../formats/source.ts";
+// Data files among those that clients may name: paths and patterns, below each allowed folder in turn.
+import { LocalFiles } from "../files/local.ts";
+import { FileError, type Files, normalizeRelative } from "../files/port.ts";
+import type { ByteSource } from "../formats/source.ts";
 import { DataError } from "./errors.ts";
 import { hasWildcards, matchesPattern } from "./wildcards.ts";
 
-/** Where data sets lie: a folder tree here, a prefix of a blob store elsewhere. Paths use slashes. */
+/** Where data sets lie. Paths use slashes; relative ones are looked up below each allowed folder in turn. */
 export interface DataFiles {
   /**
    * The files that a path or pattern names, in order of their names; `*`, `?`, `[a-c]` match within one folder, `**` any
@@ -19,31 +19,35 @@ export interface DataFiles {
 
 const MAX_FILES = 100_000;
 
-/** Folders of this machine; a relative path is looked up below each root in turn. */
-export function localFiles(roots: readonly string[]): DataFiles {
-  return new LocalFiles(roots);
+/** Folders of this machine. */
+export const localFiles = (roots: readonly string[]): DataFiles => dataFiles(new LocalFiles({ roots }));
+
+export const dataFiles = (files: Files): DataFiles => new FoundFiles(files);
+
+/** A path or pattern below one of the folders. */
+interface Place {
+  readonly root: string;
+  readonly rest: string;
 }
 
-class LocalFiles implements DataFiles {
-  readonly #roots: readonly string[];
+class FoundFiles implements DataFiles {
+  readonly #files: Files;
 
-  constructor(roots: readonly string[]) {
-    this.#roots = roots.map((root) => resolve(root));
+  constructor(files: Files) {
+    this.#files = files;
   }
 
   async find(pattern: string): Promise<readonly string[]> {
     if (pattern === "" || pattern.includes("\0")) throw new DataError("invalid", "a path of a data file is empty");
     for (const { root, rest } of this.#places(pattern)) {
-      const prefix = isAbsolute(pattern) ? root : "";
-      const found = hasWildcards(rest) ? await expand(root, rest) : [rest];
-      const files: string[] = [];
-      for (const path of found) {
-        const inside = await this.#inside(root, path);
-        if (inside && (await stat(inside)).isFile()) files.push(prefix === "" ? path : join(prefix, path));
-      }
-      if (files.length > 0) return files.map(toSlashes);
+      const names = hasWildcards(rest)
+        ? await this.#expand(root, rest)
+        : (await this.#isFile(join(root, rest)))
+          ? [rest]
+          : [];
+      if (names.length > 0) return isAbsolute(pattern) ? names.map((name) => join(root, name)) : names;
     }
-    throw new DataError("not-found", `data file '${pattern}' not found below ${this.#words()}`);
+    throw this.#notFound(pattern);
   }
 
   async exists(path: string): Promise<boolean> {
@@ -51,102 +55,86 @@ class LocalFiles implements DataFiles {
   }
 
   async open(path: string): Promise<ByteSource & AsyncDisposable> {
-    const real = await this.#locate(path);
-    if (!real) throw new DataError("not-found", `data file '${path}' not found below ${this.#words()}`);
-    return await openFileSource(real, path);
+    const found = await this.#locate(path);
+    if (found === undefined) throw this.#notFound(path);
+    try {
+      const source = await this.#files.open(found);
+      return { ...source, name: path };
+    } catch (error) {
+      // It was removed meanwhile.
+      throw error instanceof FileError ? this.#notFound(path) : error;
+    }
   }
 
   async #locate(path: string): Promise<string | undefined> {
     for (const { root, rest } of this.#places(path)) {
-      const real = await this.#inside(root, rest);
-      if (real && (await stat(real)).isFile()) return real;
+      if (await this.#isFile(join(root, rest))) return join(root, rest);
     }
     return undefined;
   }
 
+  async #isFile(path: string): Promise<boolean> {
+    return (await this.#files.stat(path))?.kind === "file";
+  }
+
+  #notFound(path: string): DataError {
+    return new DataError("not-found", `data file '${path}' not found below ${this.#words()}`);
+  }
+
   #words(): string {
-    return this.#roots.length === 0 ? "any folder (no data folder is configured)" : `'${this.#roots.join("', '")}'`;
+    const { roots } = this.#files;
+    return roots.length === 0 ? "any folder (no data folder is configured)" : `'${roots.join("', '")}'`;
   }
 
-  /** Roots that may hold the path, with the path below each. */
-  #places(path: string): { root: string; rest: string }[] {
-    const places = this.#roots.flatMap((root) => {
-      const rest = isAbsolute(path) ? relative(root, normalize(path)) : normalize(path);
-      return isAbsolute(rest) || rest === ".." || rest.startsWith(`..${sep}`) ? [] : [{ root, rest }];
+  #places(path: string): readonly Place[] {
+    const { roots } = this.#files;
+    const absolute = isAbsolute(path) ? this.#files.absolute(path) : undefined;
+    const places = roots.flatMap((root): Place[] => {
+      if (absolute !== undefined) {
+        const folder = join(root, "");
+        return absolute.startsWith(folder) ? [{ root, rest: absolute.slice(folder.length) }] : [];
+      }
+      const rest = normalizeRelative(path);
+      return rest === undefined ? [] : [{ root, rest }];
     });
-    if (places.length === 0) {
-      throw new DataError(
-        "outside-roots",
-        `path '${path}' lies outside the folders for data; allowed are paths below ${this.#words()}`,
-      );
-    }
-    return places;
-  }
-
-  /** The real path; undefined where there is nothing. Links must not lead out. */
-  async #inside(root: string, path: string): Promise<string | undefined> {
-    let real: string;
-    let realRoot: string;
-    try {
-      real = await realpath(join(root, path));
-      realRoot = await realpath(root);
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP") return undefined;
-      throw error;
-    }
-    const within = relative(realRoot, real);
-    if (within === ".." || within.startsWith(`..${sep}`) || isAbsolute(within)) {
-      throw new DataError("outside-roots", `path '${path}' is a link that leads outside the folders for data`);
-    }
-    return real;
-  }
-}
-
-const toSlashes = (path: string): string => (sep === "/" ? path : path.replaceAll(sep, "/"));
-
-/** Paths below `root` that fit the pattern, sorted folder by folder. Links to folders are followed only where named. */
-async function expand(root: string, pattern: string): Promise<string[]> {
-  const found: string[] = [];
-  const visited = { entries: 0 };
-  await walk(root, "", pattern.split(/[/\\]/), found, visited);
-  return [...new Set(found)];
-}
-
-async function walk(
-  root: string,
-  at: string,
-  parts: readonly string[],
-  found: string[],
-  seen: { entries: number },
-): Promise<void> {
-  const [part, ...rest] = parts;
-  if (part === undefined) return;
-  if (part !== "**" && !hasWildcards(part)) {
-    const next = join(at, part);
-    if (rest.length === 0) found.push(next);
-    else await walk(root, next, rest, found, seen);
-    return;
-  }
-  const entries = await readdir(join(root, at), { withFileTypes: true }).catch(() => []);
-  seen.entries += entries.length;
-  if (seen.entries > MAX_FILES) {
+    if (places.length > 0) return places;
     throw new DataError(
-      "invalid",
-      `a pattern looks through more than ${MAX_FILES} files; name the folder more closely`,
+      "outside-roots",
+      `path '${path}' lies outside the folders for data; allowed are paths below ${this.#words()}`,
     );
   }
-  if (part === "**") await walk(root, at, rest.length > 0 ? rest : ["*"], found, seen);
-  for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))) {
-    // As in a shell, a leading dot must be named.
-    if (entry.name.startsWith(".") && !part.startsWith(".")) continue;
-    const next = join(at, entry.name);
-    if (part === "**") {
-      if (entry.isDirectory()) await walk(root, next, parts, found, seen);
-    } else if (matchesPattern(part, entry.name)) {
-      if (rest.length === 0) {
-        if (!entry.isDirectory()) found.push(next);
-      } else await walk(root, next, rest, found, seen);
+
+  /** Paths below `root` that fit the pattern, in order. */
+  async #expand(root: string, pattern: string): Promise<string[]> {
+    const parts = pattern.split("/");
+    const first = parts.findIndex(hasWildcards);
+    const [plain, wild] = [parts.slice(0, first), parts.slice(first)];
+    const levels = wild.includes("**") ? Number.POSITIVE_INFINITY : wild.length;
+    const names = (await this.#files.list(join(root, plain.join("/")), levels)) ?? [];
+    if (names.length > MAX_FILES) {
+      throw new DataError(
+        "invalid",
+        `a pattern looks through more than ${MAX_FILES} files; name the folder more closely`,
+      );
     }
+    const below = plain.length === 0 ? "" : `${plain.join("/")}/`;
+    return names.filter((name) => fits(wild, name.split("/"))).map((name) => below + name);
   }
 }
+
+/** Whether a path fits a pattern, part by part. As in a shell, a leading dot must be named. */
+function fits([part, ...pattern]: readonly string[], [name, ...names]: readonly string[]): boolean {
+  if (part === undefined || name === undefined) return part === undefined && name === undefined;
+  if (name.startsWith(".") && !part.startsWith(".")) return part === "**" && fits(pattern, [name, ...names]);
+  // `**` is any number of folders; at the end of a pattern it is everything below.
+  if (part === "**") {
+    if (pattern.length === 0) return names.length === 0 || fits(["**"], names);
+    return fits(pattern, [name, ...names]) || fits([part, ...pattern], names);
+  }
+  return matchesPattern(part, name) && fits(pattern, names);
+}
+
+const isAbsolute = (path: string): boolean => /^([\\/]|[A-Za-z]:[\\/])/.test(path);
+
+/** A path below a folder; the root folder itself ends in a slash. */
+const join = (folder: string, path: string): string => (folder.endsWith("/") ? folder + path : `${folder}/${path}`);

@@ -190,8 +190,9 @@ export async function readEnvi(header: ByteSource, data: ByteSource): Promise<Cu
   }
   const elements = allocate(dtype, count);
   const target = { dtype, data: elements };
-  if (info.interleave === "bsq") await readPlanes(data, headerOffset, info, target, bands, lines * samples);
-  else await readElements(plainReader(data, headerOffset), info, target, placementOf(info, info.interleave));
+  if (info.interleave === "bsq" && !data.inOrder)
+    await readPlanes(data, headerOffset, info, target, bands, lines * samples);
+  else await readElements(plainReader(data, headerOffset), info, target, placementOf(info));
   return {
     dtype,
     shape: [lines, samples, bands],
@@ -200,9 +201,9 @@ export async function readEnvi(header: ByteSource, data: ByteSource): Promise<Cu
   };
 }
 
-function placementOf({ lines, samples, bands }: EnviHeader, interleave: "bil" | "bip"): Placement {
+function placementOf({ lines, samples, bands, interleave }: EnviHeader): Placement {
   const line = samples * bands;
-  return interleave === "bip"
-    ? { sizes: [lines, samples, bands], strides: [line, bands, 1] }
-    : { sizes: [lines, bands, samples], strides: [line, 1, bands] };
+  if (interleave === "bip") return { sizes: [lines, samples, bands], strides: [line, bands, 1] };
+  if (interleave === "bil") return { sizes: [lines, bands, samples], strides: [line, 1, bands] };
+  return { sizes: [bands, lines, samples], strides: [1, line, bands] };
 }

@@ -8,6 +8,8 @@ import { FormatError } from "./errors.ts";
 export interface ByteSource {
   readonly name: string;
   readonly size: number;
+  /** Reading on from the last read is much faster than reading anywhere: each jump costs a round trip. */
+  readonly inOrder?: true;
   /** Fills the whole of `target` from `offset` on. Readers ask only for what `size` covers. */
   readInto(target: Uint8Array, offset: number): Promise<void>;
 }

@@ -1,19 +1,11 @@
 // ResolveConfig, GetParameterSchema, ValidateConfig.
 import { Code } from "@connectrpc/connect";
-import {
-  type ConfigFiles,
-  isConfigType,
-  parameterSchema,
-  reportConfig,
-  resolveConfig,
-  unknownType,
-} from "@sortie/pipeline";
+import { configFiles, isConfigType, parameterSchema, reportConfig, resolveConfig, unknownType } from "@sortie/pipeline";
 import { openSession } from "@sortie/sessions";
 import type { cuvis } from "@sortie/wire";
 import type { Call } from "../cuopt/handlers.ts";
 import type { CuvisContext } from "./context.ts";
 import { CuvisError, notFound } from "./errors.ts";
-import type { PipelineFiles } from "./files.ts";
 
 export function createConfigHandlers(context: CuvisContext) {
   return {
@@ -39,19 +31,5 @@ export function createConfigHandlers(context: CuvisContext) {
       const { valid, errors, warnings } = reportConfig(configType, configBytes, "auto");
       return { valid, errors: [...errors], warnings: [...warnings] };
     },
-  };
-}
-
-/** The folders and texts that configurations are composed of. */
-export function configFiles(files: PipelineFiles): ConfigFiles {
-  const real = async (path: string, kind: "file" | "folder"): Promise<string | undefined> => {
-    const found = await files.stat(path);
-    return found?.kind === kind ? found.path : undefined;
-  };
-  return {
-    folder: (path) => real(path, "folder"),
-    file: (path) => real(path, "file"),
-    read: async (file) => new TextDecoder().decode(await files.read(file)),
-    list: async (folder) => (await files.list(folder)) ?? [],
   };
 }

@@ -1,7 +1,7 @@
 // What the pipeline service needs beyond what every service has.
 import type { Caller, Context } from "@sortie/core";
+import type { Files } from "@sortie/pipeline";
 import type { PipelineHost } from "@sortie/sessions";
-import type { PipelineFiles } from "./files.ts";
 
 /** Memory objects by name, as POSIX has them. */
 export interface SharedMemory {
@@ -15,7 +15,9 @@ export interface SharedMemory {
 
 export interface CuvisContext extends Context {
   /** The files that this caller may name. */
-  readonly filesOf: (caller: Caller) => PipelineFiles;
+  readonly filesOf: (caller: Caller) => Files;
+  /** The configurations root among them, absolute: pipelines are discovered and saved below its `pipeline` folder. */
+  readonly configs: string;
   /** Pipelines that are ready in this process. */
   readonly host: PipelineHost;
   /** Memory that clients on the same machine share; absent: such tensors are refused. */

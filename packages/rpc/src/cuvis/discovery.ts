@@ -1,21 +1,21 @@
 // ListAvailablePipelines and GetPipelineInfo: the pipeline files below the configurations root, looked at anew each time.
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Files } from "@sortie/pipeline";
 import type { cuvis } from "@sortie/wire";
 import { parse } from "yaml";
 import type { Call } from "../cuopt/handlers.ts";
 import type { CuvisContext } from "./context.ts";
 import { invalid, notFound } from "./errors.ts";
-import type { PipelineFiles } from "./files.ts";
 
 type PipelineInfo = MessageInitShape<typeof cuvis.PipelineInfoSchema>;
 
 const PICTURED = /rx|anomaly|detector|gradient_based|lad/i;
 const SEGMENTING = /segment|mask|selector/i;
 
-export function createDiscoveryHandlers(context: Pick<CuvisContext, "filesOf">) {
+export function createDiscoveryHandlers(context: Pick<CuvisContext, "filesOf" | "configs">) {
   return {
     async listAvailablePipelines(request: cuvis.ListAvailablePipelinesRequest, call: Call) {
-      const folder = await openFolder(context.filesOf(call.caller));
+      const folder = await openFolder(context.filesOf(call.caller), context.configs);
       const paths = [...folder.present].filter((path) => path.endsWith(".yaml")).sort(byComponents);
       const pipelines = await Promise.all(paths.map((path) => infoOf(folder, path, false)));
       const { filterTag } = request;
@@ -28,7 +28,7 @@ export function createDiscoveryHandlers(context: Pick<CuvisContext, "filesOf">) 
     async getPipelineInfo(request: cuvis.GetPipelineInfoRequest, call: Call) {
       const path = request.pipelinePath;
       checkRelative(path);
-      const folder = await openFolder(context.filesOf(call.caller));
+      const folder = await openFolder(context.filesOf(call.caller), context.configs);
       if (!folder.present.has(path)) throw notFound(`Pipeline not found: ${path}`);
       return { pipelineInfo: await infoOf(folder, path, true) };
     },
@@ -37,13 +37,13 @@ export function createDiscoveryHandlers(context: Pick<CuvisContext, "filesOf">) 
 
 /** The folder of pipelines, and every file below it. */
 interface PipelineFolder {
-  readonly files: PipelineFiles;
+  readonly files: Files;
   readonly root: string;
   readonly present: ReadonlySet<string>;
 }
 
-async function openFolder(files: PipelineFiles): Promise<PipelineFolder> {
-  const root = `${files.configs}/pipeline`;
+async function openFolder(files: Files, configs: string): Promise<PipelineFolder> {
+  const root = `${configs}/pipeline`;
   const present = await files.list(root);
   if (!present) throw notFound(`Pipeline folder not found: ${root}`);
   return { files, root, present: new Set(present) };

@@ -5,6 +5,8 @@ import {
   ConfigError,
   type ConfigReason,
   DataError,
+  FileError,
+  type FileReason,
   FormatError,
   PipelineError,
   type PipelineReason,
@@ -58,6 +60,11 @@ const CODE_OF_CONFIG = {
   validation: Code.InvalidArgument,
 } as const satisfies Record<ConfigReason, Code>;
 
+const CODE_OF_FILE = {
+  "not-found": Code.NotFound,
+  "not-allowed": Code.InvalidArgument,
+} as const satisfies Record<FileReason, Code>;
+
 /**
  * The error a client gets; anything unexpected is for the host to log and hide, but for what failed.
  * @param prefix what a client is told first of a fault that is not its own, e.g. "Inference failed"
@@ -73,6 +80,7 @@ export function toCuvisError(error: unknown, prefix: string): unknown {
     const code = CODE_OF_CONFIG[error.reason];
     return new ConnectError(code === Code.Internal ? `${prefix}: ${error.message}` : error.message, code);
   }
+  if (error instanceof FileError) return new ConnectError(error.message, CODE_OF_FILE[error.reason]);
   if (error instanceof DataError) return new ConnectError(error.message, Code.InvalidArgument);
   if (error instanceof FormatError) return new ConnectError(`${prefix}: ${error.message}`, Code.Internal);
   if (error instanceof ConnectError) return error;

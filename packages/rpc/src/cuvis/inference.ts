@@ -22,7 +22,7 @@ export function createInference(context: CuvisContext, engine: Engine): Infer {
       const { state } = await openSession(context, call.caller, request.sessionId);
       if (!state.pipeline) throw noPipeline();
       const batch = await readBatch(request.inputs, context.sharedMemory);
-      const pipeline = await host.ready(context, state.pipeline, { signal: call.signal });
+      const pipeline = await host.ready(context, state.pipeline, call);
       const profiling = state.profiling?.enabled === true;
       pipeline.profiler.configure({ enabled: profiling, reset: true });
       const keys = pipeline.outputKeys("inference");

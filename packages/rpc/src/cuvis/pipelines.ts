@@ -51,7 +51,7 @@ export function createPipelineHandlers(context: CuvisContext) {
   async function look(call: Call, sessionId: string): Promise<Pipeline> {
     const { state } = await openSession(context, call.caller, sessionId);
     if (!state.pipeline) throw noPipeline();
-    return host.ready(context, state.pipeline, { signal: call.signal });
+    return host.ready(context, state.pipeline, call);
   }
 
   return {
@@ -74,7 +74,7 @@ export function createPipelineHandlers(context: CuvisContext) {
           if (!state.pipeline) throw noPipeline();
           const { name, bytes, resolvedPath } = await weightsSource(context, call, request, state);
           const checkpoint = await readWeights(name, bytes);
-          const pipeline = await host.build(context, state.pipeline, { signal: call.signal });
+          const pipeline = await host.build(context, state.pipeline, call);
           loadWeights(pipeline, checkpoint, request.strict ?? true);
           return {
             state: { ...state, pipeline: await storeWeights(context, id, state.pipeline, pipeline) },
@@ -92,7 +92,7 @@ export function createPipelineHandlers(context: CuvisContext) {
       const files = context.filesOf(call.caller);
       const path = request.pipelinePath.startsWith("/")
         ? request.pipelinePath
-        : `${files.configs}/pipeline/${request.pipelinePath}`;
+        : `${context.configs}/pipeline/${request.pipelinePath}`;
       const { text, metadata } = pipelineFile(pipeline, stemOf(path), request.metadata);
       const weightsPath = withSuffix(path, ".pt");
       await files.write(path, new TextEncoder().encode(text));
@@ -143,7 +143,7 @@ export async function setPipeline(
   };
   // Built before it is kept, so that a pipeline that cannot be built leaves the session as it was.
   await context.host.inTurn(sessionId, async () => {
-    await context.host.ready(context, loaded);
+    await context.host.ready(context, loaded, { caller });
     const { value: before } = await editSession(context, caller, sessionId, ({ state }) => ({
       state: { ...state, pipeline: loaded, started: true, profiling: undefined },
       obsolete: [state.pipeline?.weights, ...(state.pipeline?.models ?? []).map(({ model }) => model)].flatMap(

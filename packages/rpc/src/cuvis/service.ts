@@ -21,6 +21,8 @@ export interface CuvisOptions {
   readonly olderNodeForm: boolean;
   /** Largest message of this service, either way. */
   readonly maxMessageBytes: number;
+  /** Train's stream ends after so many milliseconds, for hosts whose calls cannot last. Default: with the training. */
+  readonly trainMs?: number | undefined;
   /** Workers with a GPU have an execution provider for it. */
   readonly usesGpu?: boolean | undefined;
 }
@@ -32,7 +34,7 @@ export function mountCuvis(options: CuvisOptions, callFrom: CallFrom): (router: 
   const sessions = createSessionHandlers(context);
   const configs = createConfigHandlers(context);
   const pipelines = createPipelineHandlers(context);
-  const training = createTrainingHandlers(context);
+  const training = createTrainingHandlers(context, options.trainMs);
   const trainRuns = createTrainRunHandlers(context);
   const plugins = createPluginHandlers(context);
   const discovery = createDiscoveryHandlers(context);

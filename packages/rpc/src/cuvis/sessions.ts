@@ -1,11 +1,10 @@
 // CreateSession, SetSessionSearchPaths, CloseSession.
 
 import { cancelJob, closeSession, createSession } from "@sortie/core";
-import { INITIAL_SEARCH_PATHS, updateSearchPaths } from "@sortie/pipeline";
+import { configFiles, INITIAL_SEARCH_PATHS, updateSearchPaths } from "@sortie/pipeline";
 import { editSession, openSession, type SessionState, toJson } from "@sortie/sessions";
 import type { cuvis } from "@sortie/wire";
 import type { Call } from "../cuopt/handlers.ts";
-import { configFiles } from "./configs.ts";
 import type { CuvisContext } from "./context.ts";
 
 export const EMPTY_STATE: SessionState = { searchPaths: INITIAL_SEARCH_PATHS, plugins: [] };

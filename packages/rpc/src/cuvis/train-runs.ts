@@ -1,6 +1,6 @@
 // SaveTrainRun and RestoreTrainRun: a train run as files, and a new session from such files.
 import { closeSession, createSession } from "@sortie/core";
-import { parseYaml, resolveInterpolations, toPlain } from "@sortie/pipeline";
+import { type Files, parseYaml, resolveInterpolations, toPlain } from "@sortie/pipeline";
 import {
   editSession,
   encodeWeights,
@@ -17,7 +17,6 @@ import { stringify } from "yaml";
 import type { Call } from "../cuopt/handlers.ts";
 import type { CuvisContext } from "./context.ts";
 import { invalid, noPipeline, notFound } from "./errors.ts";
-import type { PipelineFiles } from "./files.ts";
 import { checkData, checkPipeline, checkTrainRun, defaultTraining, type PipelineModel } from "./models.ts";
 import { pipelineFile, setPipeline, stemOf, withSuffix } from "./pipelines.ts";
 import { checkPlugins } from "./plugin-rules.ts";
@@ -32,7 +31,7 @@ export function createTrainRunHandlers(context: CuvisContext) {
       if (!state.pipeline) throw noPipeline();
       if (request.trainrunPath === "") throw invalid("trainrun_path is empty");
       const files = context.filesOf(call.caller);
-      const pipeline = await context.host.ready(context, state.pipeline, { signal: call.signal });
+      const pipeline = await context.host.ready(context, state.pipeline, call);
       const path = files.absolute(request.trainrunPath);
       const folder = path.slice(0, path.lastIndexOf("/"));
       const pipelineName = `${stemOf(path)}_pipeline.yaml`;
@@ -107,7 +106,7 @@ const KEYS = [
 const inOrder = (trainRun: Json): Json =>
   Object.fromEntries(KEYS.flatMap((key) => (trainRun[key] === undefined ? [] : [[key, trainRun[key]]])));
 
-async function readTrainRun(files: PipelineFiles, path: string): Promise<Json> {
+async function readTrainRun(files: Files, path: string): Promise<Json> {
   const found = await files.stat(path);
   if (found?.kind !== "file") throw notFound(`Train run file not found: ${path}`);
   const value = plainYaml(new TextDecoder().decode(await files.read(path)), path);
@@ -126,7 +125,7 @@ function withAbsoluteSplits(data: Json, path: string): Json {
 }
 
 /** The pipeline beside a train run, or inside of it as older files have it. */
-async function pipelineOf(files: PipelineFiles, trainRunPath: string, named: unknown): Promise<PipelineModel> {
+async function pipelineOf(files: Files, trainRunPath: string, named: unknown): Promise<PipelineModel> {
   if (typeof named === "object" && named !== null) return checkPipeline(named);
   const folder = trainRunPath.slice(0, trainRunPath.lastIndexOf("/"));
   const parent = folder.slice(0, Math.max(0, folder.lastIndexOf("/")));
@@ -155,7 +154,7 @@ function plainYaml(text: string, path: string): Record<string, unknown> {
 }
 
 async function weightsOf(
-  files: PipelineFiles,
+  files: Files,
   path: string | undefined,
 ): Promise<{ name: string; bytes: Uint8Array } | undefined> {
   if (path === undefined || path === "") return undefined;
@@ -175,7 +174,7 @@ async function applyWeights(
   const checkpoint = await readWeights(name, bytes);
   await editSession(context, call.caller, sessionId, async ({ state }) => {
     if (!state.pipeline) throw noPipeline();
-    const pipeline = await context.host.build(context, state.pipeline);
+    const pipeline = await context.host.build(context, state.pipeline, call);
     loadWeights(pipeline, checkpoint, strict);
     return {
       state: { ...state, pipeline: await storeWeights(context, sessionId, state.pipeline, pipeline) },

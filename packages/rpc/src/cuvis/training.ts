@@ -37,7 +37,8 @@ const progress = (epoch: number, step: number, status: cuvis.TrainStatus, messag
   message,
 });
 
-export function createTrainingHandlers(context: CuvisContext) {
+/** @param trainMs Train's stream ends after so many milliseconds, whatever becomes of the training. Default: it lasts as long */
+export function createTrainingHandlers(context: CuvisContext, trainMs = Number.POSITIVE_INFINITY) {
   return {
     async setTrainRunConfig(request: cuvis.SetTrainRunConfigRequest, call: Call) {
       await openSession(context, call.caller, request.sessionId);
@@ -59,15 +60,14 @@ export function createTrainingHandlers(context: CuvisContext) {
 
     async *train(request: cuvis.TrainRequest, call: Call): AsyncGenerator<Progress> {
       const { sessionId } = request;
+      const until = context.clock.now() + trainMs;
       const { state } = await openSession(context, call.caller, sessionId);
       const loaded = state.pipeline;
       if (!loaded) throw noPipeline();
       const data = dataOf(request, state);
       checkDataModule(data["data_module"], state, true);
       if (request.trainerType === TrainerType.GRADIENT) {
-        await checkGradient(state, trainingOf(request, state), () =>
-          context.host.build(context, loaded, { signal: call.signal }),
-        );
+        await checkGradient(state, trainingOf(request, state), () => context.host.build(context, loaded, call));
         throw new CuvisError(
           Code.Unimplemented,
           "Gradient training is not available on this server yet; statistical training is (TRAINER_TYPE_STATISTICAL)",
@@ -78,7 +78,7 @@ export function createTrainingHandlers(context: CuvisContext) {
       }
       const training = trainingOf(request, state);
       // One after the other: the later one starts from what the earlier one has made.
-      if (state.trainingJob !== undefined) await ended(context, call, state.trainingJob);
+      if (state.trainingJob !== undefined) await ended(context, call, state.trainingJob, until);
       const jobId = await submitTraining(context, call, {
         sessionId,
         trainer: "statistical",
@@ -86,7 +86,7 @@ export function createTrainingHandlers(context: CuvisContext) {
         training: training ?? defaultTraining(),
       });
       yield progress(0, 0, TrainStatus.RUNNING, "Starting statistical training");
-      const job = await ended(context, call, jobId);
+      const job = await ended(context, call, jobId, until);
       if (!job) throw new DomainError("job-unknown", "The training was deleted");
       if (job.state !== "completed") throw failureOf(job);
       yield progress(1, 1, TrainStatus.COMPLETE, "Statistical training complete");
@@ -167,11 +167,21 @@ async function submitTraining(context: CuvisContext, call: Call, task: TrainingT
   return jobId;
 }
 
-/** The job once it has ended, undefined if it is gone. The training goes on when the caller leaves. */
-async function ended(context: CuvisContext, call: Call, jobId: string): Promise<Job | undefined> {
+/**
+ * The job once it has ended, undefined if it is gone. The training goes on when the caller leaves.
+ * @throws CuvisError DEADLINE_EXCEEDED at `until`: nothing that clients repeat by themselves, for that would train once more
+ */
+async function ended(context: CuvisContext, call: Call, jobId: string, until: number): Promise<Job | undefined> {
   let job = await getJob(context, call.caller, jobId);
   while (job && !isFinished(job.state)) {
-    job = await nextChange(context, call.caller, job, WAIT_MS, { signal: call.signal });
+    const left = until - context.clock.now();
+    if (left <= 0) {
+      throw new CuvisError(
+        Code.DeadlineExceeded,
+        "This call ends before the training does. The training goes on, and GetTrainStatus tells how it ends",
+      );
+    }
+    job = await nextChange(context, call.caller, job, Math.min(left, WAIT_MS), { signal: call.signal });
   }
   return job;
 }

@@ -21,6 +21,7 @@ import {
   startDownload,
   startUpload,
   submitJob,
+  submittedBefore,
   unknownUpload,
   uploadBlobs,
   uploadState,
@@ -29,6 +30,10 @@ import {
 import {
   bytesPerElement,
   checkShape,
+  dataFiles,
+  describeArrayFile,
+  type Files,
+  itemBytes,
   type OpenPort,
   type Pipeline,
   type PipelineDType,
@@ -56,7 +61,6 @@ import {
   UploadState,
 } from "@sortie/wire";
 import { type Call, CHUNK_ENVELOPE_BYTES, giveBackMemory } from "../cuopt/handlers.ts";
-import { uploadDigest } from "../cuopt/intake.ts";
 import type { CuvisContext } from "../cuvis/context.ts";
 
 export interface InferenceOptions {
@@ -70,7 +74,7 @@ export interface InferenceOptions {
 const WORKER_BYTES = 512 * 1024 ** 2;
 /** The input, its copy in other types on the way, and outputs. */
 const COPIES = 3;
-/** What a file is taken to hold, whose size is known to the worker only. */
+/** What a file is taken to hold at least: it may be compressed, or describe another. */
 const FILE_BYTES = 256 * 1024 ** 2;
 const LONGEST_JSON = 65_536;
 const KIND = "infer";
@@ -124,17 +128,22 @@ export function createInferenceHandlers(context: CuvisContext, options: Inferenc
     },
 
     async submitInference(request: SubmitInferenceRequest, call: Call) {
+      const idempotency = idempotencyOf(call, request);
+      // First of all: the session and the upload of a submission whose answer was lost may be gone.
+      const earlier = idempotency && (await submittedBefore(context, call.caller, idempotency));
+      if (earlier !== undefined) return { jobId: earlier };
       const session = await pipelineOf(context, call, request.sessionId);
       const { pipeline } = session;
       const ports = openPorts(pipeline);
       const inputs = await readInputs(context, call, request, ports);
+      const fileBytes = await bytesInFiles(context.filesOf(call.caller), inputs);
       const outputs = readOutputs(pipeline, request.outputs);
       const jobOf = (arrays: readonly ReceivedArray[], snapshot: PipelineSnapshot): NewJob => {
         const task: InferenceTask = { sessionId: request.sessionId, snapshot, inputs, outputs };
         return {
-          needs: needsOf(inputs, arrays, options.usesGpu ?? false),
+          needs: needsOf(inputs, arrays, fileBytes, options.usesGpu ?? false),
           work: task as unknown as { readonly [key: string]: Value },
-          idempotency: idempotencyOf(call, request, arrays),
+          idempotency,
           webhook: call.webhook,
         };
       };
@@ -216,7 +225,7 @@ async function pipelineOf(context: CuvisContext, call: Call, sessionId: string):
     throw new DomainError("wrong-state", "This session has no pipeline: call LoadPipeline or RestoreTrainRun first");
   }
   const loaded = state.pipeline;
-  return { sessionId, loaded, pipeline: await context.host.ready(context, loaded, { signal: call.signal }) };
+  return { sessionId, loaded, pipeline: await context.host.ready(context, loaded, call) };
 }
 
 /** @throws DomainError "unavailable" where the session was given other weights in this moment */
@@ -351,9 +360,35 @@ function readOutputs(pipeline: Pipeline, wanted: readonly string[]): string[] | 
 const bytesOf = ({ dtype, shape }: Extract<TaskInput, { from: "upload" }>): number =>
   shape.reduce((product, size) => product * size, bytesPerElement(dtype as PipelineDType));
 
-function needsOf(inputs: readonly TaskInput[], arrays: readonly ReceivedArray[], usesGpu: boolean): NewJob["needs"] {
-  const files = inputs.filter(({ from }) => from === "file").length;
-  const bytes = arrays.reduce((sum, array) => sum + array.elements, 0) + files * FILE_BYTES;
+/** What the files are thought to hold. That one cannot be read, the job tells. */
+async function bytesInFiles(files: Files, inputs: readonly TaskInput[]): Promise<number> {
+  let bytes = 0;
+  for (const input of inputs) {
+    if (input.from !== "file") continue;
+    const { path } = input;
+    const found = path.toLowerCase().endsWith(".hdr") ? enviBytes(files, path) : fileSize(files, path);
+    bytes += Math.max(FILE_BYTES, await found.catch(() => 0));
+  }
+  return bytes;
+}
+
+async function fileSize(files: Files, path: string): Promise<number> {
+  await using source = await files.open(path);
+  return source.size;
+}
+
+async function enviBytes(files: Files, path: string): Promise<number> {
+  const { shape, dtype } = await describeArrayFile(dataFiles(files), path, null, [3]);
+  return shape.reduce((product, size) => product * size, itemBytes(dtype));
+}
+
+function needsOf(
+  inputs: readonly TaskInput[],
+  arrays: readonly ReceivedArray[],
+  fileBytes: number,
+  usesGpu: boolean,
+): NewJob["needs"] {
+  const bytes = arrays.reduce((sum, array) => sum + array.elements, 0) + fileBytes;
   const elements = inputs.reduce(
     (sum, input) => sum + (input.from === "upload" ? input.shape.reduce((product, size) => product * size, 1) : 0),
     0,
@@ -361,10 +396,11 @@ function needsOf(inputs: readonly TaskInput[], arrays: readonly ReceivedArray[],
   return { kind: "infer", memoryBytes: WORKER_BYTES + COPIES * bytes, elements, usesGpu };
 }
 
-function idempotencyOf(call: Call, request: SubmitInferenceRequest, arrays: readonly ReceivedArray[]) {
+/** The request names its upload, whose content is settled once a job has it. */
+function idempotencyOf(call: Call, request: SubmitInferenceRequest): NewJob["idempotency"] {
   if (call.idempotencyKey === undefined) return undefined;
   const body = createHash("sha256").update(toBinary(SubmitInferenceRequestSchema, request));
-  return { key: call.idempotencyKey, bodyDigest: body.update(uploadDigest({}, arrays)).digest("hex") };
+  return { key: call.idempotencyKey, bodyDigest: body.digest("hex") };
 }
 
 type JobOf = (arrays: readonly ReceivedArray[], snapshot: PipelineSnapshot) => NewJob;

@@ -1,8 +1,8 @@
 // Rules of inference jobs, on tables in memory: what becomes of each kind of output, and what a job does not notice.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { cancelJob, createSession, deleteJob, getJob, readLog, sweep } from "@sortie/core";
-import { Engine, localFiles } from "@sortie/pipeline";
-import { PipelineHost, type SessionState, toJson } from "@sortie/sessions";
+import { type Caller, cancelJob, createSession, deleteJob, getJob, readLog, sweep } from "@sortie/core";
+import { Engine } from "@sortie/pipeline";
+import { blobFiles, PipelineHost, type SessionState, toJson } from "@sortie/sessions";
 import {
   ElementType,
   SubmitInferenceRequestSchema as Submission,
@@ -32,13 +32,13 @@ const call = { caller: anyCaller, signal: new AbortController().signal, baseUrl:
 
 async function setUp(config: typeof UNIT) {
   const world = openWorld();
+  const filesOf = (caller: Caller) => blobFiles(world.blobs, caller);
   const context = {
     ...world,
     host: new PipelineHost(),
     strictPlugins: false,
-    filesOf: () => {
-      throw new Error("no files here");
-    },
+    configs: "/configs",
+    filesOf,
   };
   const inference = createInferenceHandlers(context, { maxMessageBytes: 4096 });
   const state: SessionState = {
@@ -53,7 +53,7 @@ async function setUp(config: typeof UNIT) {
     inputs: MessageInitShape<typeof SubmitInferenceRequestSchema>["inputs"],
     outputs: string[] = [],
   ): Promise<string> {
-    const { uploadId } = await inference.startInputUpload({}, call);
+    const { uploadId } = Object.keys(arrays).length > 0 ? await inference.startInputUpload({}, call) : { uploadId: "" };
     for (const [input, { buffer }] of Object.entries(arrays)) {
       const data = new Uint8Array(buffer as ArrayBuffer);
       const totalBytes = BigInt(data.byteLength);
@@ -64,14 +64,14 @@ async function setUp(config: typeof UNIT) {
   }
 
   const run = async (jobId: string) => {
-    const infer = createInferRunner(world, { engine, dataOf: () => localFiles([]) });
+    const infer = createInferRunner(world, { engine, filesOf });
     const faults: unknown[] = [];
     const onFault = (_: string, error: unknown) => faults.push(error);
     await runJob(world, jobId, "w", { infer }, { onFault, signal: call.signal });
     expect(faults).toEqual([]);
     return getJob(world, anyCaller, jobId);
   };
-  return { world, inference, sessionId, submit, run };
+  return { world, context, inference, sessionId, submit, run };
 }
 
 const DATA = { name: "data", elementType: ElementType.FLOAT32, shape: [1n, 1n, 2n, 3n] };
@@ -141,6 +141,47 @@ describe("an inference job", () => {
     expect(BigInt(data.byteLength)).toBe(result.arrays[0]?.bytes);
   });
 
+  it.each(["bsq", "bil", "bip"])(
+    "reads its input from files of its tenant in a store: ENVI, %s",
+    async (interleave) => {
+      const { world, inference, submit, run } = await setUp(UNIT);
+      const [lines, samples, bands] = [5, 7, 3];
+      const value = (line: number, sample: number, band: number) => 100 * line + 10 * sample + band ** 2;
+      // Where the element of a line, sample and band lies in the file.
+      const place = {
+        bsq: (l: number, s: number, b: number) => (b * lines + l) * samples + s,
+        bil: (l: number, s: number, b: number) => (l * bands + b) * samples + s,
+        bip: (l: number, s: number, b: number) => (l * samples + s) * bands + b,
+      }[interleave]!;
+      const elements = new Float32Array(lines * samples * bands);
+      const expected: number[] = [];
+      for (let l = 0; l < lines; l++) {
+        for (let s = 0; s < samples; s++) {
+          const pixel = Array.from({ length: bands }, (_, b) => value(l, s, b));
+          const mean = pixel.reduce((sum, each) => sum + each, 0) / bands;
+          const norm = Math.hypot(...pixel.map((each) => each - mean));
+          for (const [b, each] of pixel.entries()) {
+            elements[place(l, s, b)] = each;
+            expected.push((each - mean) / norm);
+          }
+        }
+      }
+      const header = `ENVI\nlines = ${lines}\nsamples = ${samples}\nbands = ${bands}\ndata type = 4\ninterleave = ${interleave}\n`;
+      await world.blobs.put(`files/${anyCaller.tenant}/scenes/field.hdr`, [Buffer.from(header)]);
+      await world.blobs.put(`files/${anyCaller.tenant}/scenes/field.img`, [new Uint8Array(elements.buffer)]);
+      const file = { case: "file" as const, value: { path: "scenes/field.hdr" } };
+      const jobId = await submit({}, [{ name: "data", source: file }]);
+      expect(await run(jobId)).toMatchObject({ state: "completed" });
+      const { downloadId } = await inference.startOutputDownload({ jobId }, call);
+      const request = { downloadId, output: "unit.normalized", byteOffset: 0n, maxBytes: 0n };
+      const found = new Float32Array((await inference.getOutputChunk(request, call)).data.slice().buffer);
+      expect(found).toHaveLength(expected.length);
+      for (const [i, each] of expected.entries()) expect(found[i]).toBeCloseTo(each, 5);
+      const others = { case: "file" as const, value: { path: "../bob/scenes/field.hdr" } };
+      await expect(submit({}, [{ name: "data", source: others }])).rejects.toThrow(/there is no file/);
+    },
+  );
+
   it("is refused where JSON stands for an array, or is none", async () => {
     const { submit } = await setUp(UNIT);
     const json = (value: string) => [{ name: "data", source: { case: "json" as const, value } }];
@@ -170,7 +211,7 @@ describe("an inference job", () => {
   });
 
   it("leaves no blobs behind when it is deleted, and none when it is refused", async () => {
-    const { world, inference, sessionId, submit, run } = await setUp(UNIT);
+    const { world, context, inference, sessionId, submit, run } = await setUp(UNIT);
     const count = async (prefix: string) => {
       let found = 0;
       for await (const _ of world.blobs.list(prefix)) found += 1;
@@ -190,7 +231,7 @@ describe("an inference job", () => {
       inference.submitInference(create(Submission, { sessionId, uploadId, inputs: [DATA] }), call),
     ).rejects.toThrow(/input data: 0 bytes were sent; float32 \[1, 1, 2, 3\] has 24/);
     const full = createInferenceHandlers(
-      { ...world, limits: { ...world.limits, jobs: 0 }, host: new PipelineHost(), strictPlugins: false } as never,
+      { ...context, limits: { ...world.limits, jobs: 0 } },
       { maxMessageBytes: 4096 },
     );
     const data = new Uint8Array(24);

@@ -5,8 +5,11 @@ import {
   convertArray,
   DataError,
   type DataFiles,
+  dataFiles,
   describeArrayFile,
   type Engine,
+  FileError,
+  type Files,
   FormatError,
   isArtifacts,
   isTensor,
@@ -26,22 +29,24 @@ import { JobFailure, type JobRunner } from "../run-job.ts";
 
 export interface InferOptions {
   readonly engine: Engine;
-  /** The data files that this tenant may name. */
-  readonly dataOf: (caller: Caller) => DataFiles;
+  /** The files that this tenant may name. */
+  readonly filesOf: (caller: Caller) => Files;
 }
 
 const since = (started: number): number => (performance.now() - started) / 1000;
 
-export function createInferRunner(context: WorkerContext, { engine, dataOf }: InferOptions): JobRunner {
-  const host = new PipelineHost({ most: 1 });
+export function createInferRunner(context: WorkerContext, { engine, filesOf }: InferOptions): JobRunner {
+  const host = new PipelineHost({ most: 1, filesOf });
   return async (attempt, signal) => {
     const started = performance.now();
     const task = inferenceOf(attempt.job);
+    const caller: Caller = { tenant: attempt.job.tenant };
     try {
       // Built for this job alone: nodes that remember must not remember other jobs.
-      const pipeline = await host.build(context, await readSnapshot(context, task.snapshot, { signal }), { signal });
+      const snapshot = await readSnapshot(context, task.snapshot, { signal });
+      const pipeline = await host.build(context, snapshot, { signal, caller });
       await using _pipeline = { [Symbol.asyncDispose]: () => pipeline.close() };
-      const batch = await loadBatch(attempt, pipeline, task.inputs, dataOf({ tenant: attempt.job.tenant }), signal);
+      const batch = await loadBatch(attempt, pipeline, task.inputs, dataFiles(filesOf(caller)), signal);
       announce(attempt, pipeline, batch);
       const load = since(started);
       const runStarted = performance.now();
@@ -176,7 +181,8 @@ function plain(_key: string, value: unknown): unknown {
 
 /** What a caller can mend is said in words; what nobody expected stays as it is, for the log alone. */
 function explained(error: unknown): unknown {
-  if (error instanceof DataError || error instanceof FormatError || error instanceof PipelineError) {
+  const kinds = [DataError, FileError, FormatError, PipelineError];
+  if (error instanceof Error && kinds.some((kind) => error instanceof kind)) {
     return new JobFailure(error.message, { cause: error });
   }
   return error;

@@ -1,22 +1,21 @@
 // The runners of pipeline jobs, with their engine.
-import type { WorkerContext } from "@sortie/core";
-import { Engine, type EngineSettings, localFiles } from "@sortie/pipeline";
+import type { Caller, WorkerContext } from "@sortie/core";
+import { Engine, type EngineSettings, type Files } from "@sortie/pipeline";
 import type { Runners } from "../runners.ts";
 import { createInferRunner } from "./infer-job.ts";
 import { createTrainRunner } from "./train-job.ts";
 
-/** @param dataRoots folders below which data files lie */
+/** @param filesOf the files that a tenant may name: data, and what nodes read and write */
 export function openPipelineRunners(
   context: WorkerContext,
-  dataRoots: readonly string[],
+  filesOf: (caller: Caller) => Files,
   settings: EngineSettings = {},
 ): Runners {
   const engine = new Engine(settings);
-  const files = localFiles(dataRoots);
   return {
     byKind: {
-      train: createTrainRunner(context, { engine, dataOf: () => files }),
-      infer: createInferRunner(context, { engine, dataOf: () => files }),
+      train: createTrainRunner(context, { engine, filesOf }),
+      infer: createInferRunner(context, { engine, filesOf }),
     },
     kinds: ["train", "infer"],
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),

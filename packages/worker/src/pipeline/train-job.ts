@@ -5,7 +5,10 @@ import {
   type Batch,
   DataError,
   type DataFiles,
+  dataFiles,
   type Engine,
+  FileError,
+  type Files,
   FormatError,
   openFilesModule,
   type PipelineBatch,
@@ -31,23 +34,24 @@ const USE_MS = 60_000;
 
 export interface TrainOptions {
   readonly engine: Engine;
-  /** The data files that this tenant may name. */
-  readonly dataOf: (caller: Caller) => DataFiles;
+  /** The files that this tenant may name. */
+  readonly filesOf: (caller: Caller) => Files;
 }
 
-export function createTrainRunner(context: WorkerContext, { engine, dataOf }: TrainOptions): JobRunner {
-  const host = new PipelineHost();
+export function createTrainRunner(context: WorkerContext, { engine, filesOf }: TrainOptions): JobRunner {
+  const host = new PipelineHost({ filesOf });
   return async (attempt, signal) => {
     const started = performance.now();
     const { tenant } = attempt.job;
+    const caller: Caller = { tenant };
     const task = taskOf(attempt.job);
     let usedAt = context.clock.now();
     try {
-      const { state } = await openSession(context, { tenant }, task.sessionId);
+      const { state } = await openSession(context, caller, task.sessionId);
       const loaded = state.pipeline;
       if (!loaded) throw new JobFailure("the session has no pipeline any more");
-      const pipeline = await host.build(context, loaded, { signal });
-      const data = await openData(task.data, dataOf({ tenant }));
+      const pipeline = await host.build(context, loaded, { signal, caller });
+      const data = await openData(task.data, dataFiles(filesOf(caller)));
       for (const warning of data.warnings) attempt.log(warning);
       const loadSeconds = (performance.now() - started) / 1000;
       await pipeline.fit(() => batchesOf(data.batches("train")), {
@@ -57,14 +61,14 @@ export function createTrainRunner(context: WorkerContext, { engine, dataOf }: Tr
           // A session that is trained is in use, however long it takes.
           if (context.clock.now() - usedAt > USE_MS) {
             usedAt = context.clock.now();
-            openSession(context, { tenant }, task.sessionId).catch(() => undefined);
+            openSession(context, caller, task.sessionId).catch(() => undefined);
           }
           attempt.progress({ node, index, nodes, batches });
           if (done) attempt.log(`Fitted ${node} (${index + 1} of ${nodes}) on ${batches} batches`);
         },
       });
       signal.throwIfAborted();
-      await editSession(context, { tenant }, task.sessionId, async (session) => {
+      await editSession(context, caller, task.sessionId, async (session) => {
         if (session.state.pipeline?.generation !== loaded.generation) {
           throw new JobFailure("the session's pipeline was replaced while it was trained");
         }
@@ -123,7 +127,7 @@ const CALLERS: readonly string[] = [
 
 /** The failure in words for the job's owner; what nobody expected stays as it is, for the log alone. */
 function explained(error: unknown): unknown {
-  if (error instanceof DataError) return new JobFailure(CALLERS_FAULT + error.message);
+  if (error instanceof DataError || error instanceof FileError) return new JobFailure(CALLERS_FAULT + error.message);
   if (error instanceof FormatError) return new JobFailure(error.message);
   if (error instanceof PipelineError) {
     return new JobFailure(CALLERS.includes(error.reason) ? CALLERS_FAULT + error.message : error.message);

@@ -1,18 +1,7 @@
 // Configuration files in memory: a store of texts by key, as blobs are.
-import { type ConfigFiles, storedConfigFiles } from "../files.ts";
+import { memoryFiles } from "../../files/testing/memory.ts";
+import { configFiles } from "../files.ts";
 import { type ResolvedConfig, resolveConfig } from "../resolve.ts";
-
-export function memoryFiles(texts: Readonly<Record<string, string>>, prefix = ""): ConfigFiles {
-  const base = prefix === "" ? "" : `${prefix}/`;
-  const keys = new Map(Object.entries(texts).map(([key, text]) => [base + key, text]));
-  return storedConfigFiles(
-    {
-      read: async (key) => keys.get(key),
-      list: async (start) => [...keys.keys()].filter((key) => key.startsWith(start)),
-    },
-    prefix,
-  );
-}
 
 export interface ResolveCase {
   readonly type?: string;
@@ -32,7 +21,7 @@ export async function resolveIn(
   return resolveConfig(
     { configType: more.type ?? "trainrun", path, overrides: more.overrides ?? [] },
     {
-      files: memoryFiles(texts),
+      files: configFiles(memoryFiles(texts)),
       searchPaths: more.searchPaths ?? ["./configs"],
       ...(more.dialect ? { dialect: more.dialect } : {}),
       ...(more.env ? { env: (name) => more.env?.[name] } : {}),

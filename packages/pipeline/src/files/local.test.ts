@@ -12,10 +12,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { LocalPipelineFiles } from "./pipeline-files.ts";
+import { LocalFiles } from "./local.ts";
 
 let folder: string;
-let files: LocalPipelineFiles;
+let files: LocalFiles;
 const at = (...parts: string[]) => join(folder, ...parts);
 
 beforeEach(() => {
@@ -27,7 +27,7 @@ beforeEach(() => {
   writeFileSync(at("outside", "secret"), "secret");
   symlinkSync(at("outside"), at("configs", "link"));
   symlinkSync(at("configs", "pipeline"), at("configs", "inner"));
-  files = new LocalPipelineFiles({ configs: at("configs"), roots: [] });
+  files = new LocalFiles({ roots: [at("configs")] });
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -83,7 +83,7 @@ describe("writing", () => {
   });
 
   it("is allowed below every root", async () => {
-    const more = new LocalPipelineFiles({ configs: at("configs"), roots: [at("outside")] });
+    const more = new LocalFiles({ roots: [at("configs"), at("outside")] });
     await more.write(at("outside", "new", "c"), bytes);
     expect(readFileSync(at("outside", "new", "c"), "utf8")).toBe("new");
   });
