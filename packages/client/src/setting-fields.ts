@@ -336,7 +336,8 @@ export interface MipSettings {
    * -1 automatic, 0 off, 1 Papilo, 2 is read as 1; anything else is read as -1.
    *
    * Default: "automatic" (-1). Allowed: -1 to 2. On the wire: presolver, as a parameter presolve.
-   * Sortie: 0 switches HiGHS's presolve off, 1 switches it on, -1 lets HiGHS choose.
+   * Sortie: 0 switches HiGHS's presolve off, 1 switches it on, -1 lets HiGHS choose. Where a run with it fails or
+   * leaves a gap that is not allowed, another goes without it.
    */
   readonly presolver?: "automatic" | "off" | "papilo" | "pslp" | number | undefined;
   /**

@@ -122,7 +122,8 @@ export const mipSettings: readonly SettingSpec[] = [
     since: "26.04",
     range: [-1, 2],
     clamp: (value) => (value === 2 ? 1 : outsideIs([-1, 2], -1)(value)),
-    effect: "0 switches HiGHS's presolve off, 1 switches it on, -1 lets HiGHS choose.",
+    effect:
+      "0 switches HiGHS's presolve off, 1 switches it on, -1 lets HiGHS choose. Where a run with it fails or leaves a gap that is not allowed, another goes without it.",
     meaning: "-1 automatic, 0 off, 1 Papilo, 2 is read as 1; anything else is read as -1.",
   },
   {

@@ -1,12 +1,12 @@
 // A MIP on a loaded HiGHS: incumbents as they come, and the best solution that holds at the end.
 import type { HighsCallbackMap, Model } from "highs";
-import { directionOf, relativeMipGap } from "../check.ts";
+import { acceptedViolation, directionOf, relativeMipGap } from "../check.ts";
 import { EngineError, type MipSolution } from "../engine.ts";
 import { ValidationError, VariableType } from "../problem.ts";
 import { defaultSettings, numberOf } from "../settings.ts";
 import type { LowerTriangle } from "./convexity.ts";
-import { effectiveHessian } from "./highs-model.ts";
-import { mipOptions, timeLimitOf } from "./highs-options.ts";
+import { effectiveHessian, isDiscrete } from "./highs-model.ts";
+import { type HighsOptions, mipOptions, timeLimitOf } from "./highs-options.ts";
 import { Stop } from "./highs-protocol.ts";
 import { solveQp } from "./highs-qp.ts";
 import {
@@ -21,10 +21,10 @@ import {
   withoutNegativeZeros,
 } from "./highs-run.ts";
 import { IncumbentWatch } from "./incumbents.ts";
-import { mipAnswer, mipWithout } from "./mip-outcome.ts";
+import { type MipEffort, mipAnswer, mipWithout } from "./mip-outcome.ts";
 
 export function solveMip(context: SolveContext): MipSolution {
-  const { problem, settings, highs } = context;
+  const { problem, settings } = context;
   const discrete = problem.variableTypes?.some((type) => type !== VariableType.continuous) ?? false;
   const hessian = effectiveHessian(problem);
   if (hessian !== undefined) {
@@ -33,58 +33,108 @@ export function solveMip(context: SolveContext): MipSolution {
     }
     return mipOfContinuous(context, hessian);
   }
+  const watch = new IncumbentWatch(context);
+  const first = attempt(context, watch, mipOptions(settings));
+  if (first.doubt === undefined || numberOf(settings, "presolver") === 0) return solutionOf(first);
+  context.outlets.log(`${first.doubt}; solving again without presolve`);
+  watch.forgetBound();
+  const initialPrimal = watch.best?.assignment ?? problem.initialPrimal;
+  const again = { ...context, problem: { ...problem, initialPrimal } };
+  return solutionOf(attempt(again, watch, { ...mipOptions(settings), presolve: "off" }));
+}
+
+/** What one run came to. */
+interface Attempt {
+  /** Undefined where nothing holds of what HiGHS says; then there is a doubt. */
+  readonly solution: MipSolution | undefined;
+  /** Why what HiGHS says cannot be right as it stands. */
+  readonly doubt?: string | undefined;
+}
+
+function solutionOf({ solution, doubt = "" }: Attempt): MipSolution {
+  if (solution === undefined) throw new EngineError(doubt);
+  return solution;
+}
+
+/** Runs HiGHS on the model once. Its presolve (1.15.1) has faults that show as a gap that was not closed, or as its failure. */
+function attempt(context: SolveContext, watch: IncumbentWatch, options: HighsOptions): Attempt {
+  const { settings, highs } = context;
   const semiContinuousUpper = settings.changed.includes("semi_continuous_big_m")
     ? numberOf(settings, "semi_continuous_big_m")
     : undefined;
   const model = load(context, undefined, { kind: "mip", feasibilityOnly: false, semiContinuousUpper });
   const is = highs.constants.modelStatus;
-  const watch = new IncumbentWatch(context);
   try {
     giveStart(context, model);
-    const status = run(context, model, mipOptions(settings), mipCallbacks(context, watch));
-    if (typeof status === "string") {
-      if (watch.best === undefined) throw new EngineError(status);
-      return mipAnswer(context, "feasible-found", watch.best.assignment, { bound: watch.bound, message: status });
-    }
-    const effort = mipEffort(context, model, discrete, status === is.optimal);
+    const status = run(context, model, options, mipCallbacks(context, watch));
+    if (typeof status === "string") return failed(context, watch, status);
+    const effort = mipEffort(context, model, status === is.optimal);
     const known = mipPoint(context, model, watch);
     switch (status) {
-      case is.optimal: {
-        if (known === undefined) throw new EngineError("HiGHS's solution does not satisfy the model within tolerance");
-        const termination = known.checked ? "optimal" : "feasible-found";
-        return mipAnswer(context, termination, known.point, { ...effort, message: known.message });
-      }
+      case is.optimal:
+        return optimal(context, known, effort);
       case is.infeasible:
-        return mipWithout(context, "infeasible", "", effort);
+        if (known !== undefined) return failed(context, watch, "HiGHS calls a model infeasible that has a solution");
+        return { solution: mipWithout(context, "infeasible", "", effort) };
       case is.unbounded:
-        return mipWithout(context, "unbounded", "", effort);
+        return { solution: mipWithout(context, "unbounded", "", effort) };
       case is.unboundedOrInfeasible:
-        return mipWithout(context, decide(context, model), "", effort);
+        return { solution: mipWithout(context, decide(context, model), "", effort) };
       case is.timeLimit:
       case is.interrupted:
-        return known === undefined
-          ? mipWithout(context, "time-limit", "", effort)
-          : mipAnswer(context, "time-limit", known.point, effort);
+        if (known === undefined) return { solution: mipWithout(context, "time-limit", "", effort) };
+        return { solution: mipAnswer(context, "time-limit", known.point, effort) };
       case is.solutionLimit:
       case is.iterationLimit:
-        return known === undefined
-          ? mipWithout(context, "work-limit", "", effort)
-          : mipAnswer(context, "feasible-found", known.point, effort);
+        if (known === undefined) return { solution: mipWithout(context, "work-limit", "", effort) };
+        return { solution: mipAnswer(context, "feasible-found", known.point, effort) };
       default:
-        if (known === undefined) throw new EngineError(`HiGHS ended with status ${statusName(context, status)}`);
-        return mipAnswer(context, "feasible-found", known.point, effort);
+        return failed(context, watch, `HiGHS ended with status ${statusName(context, status)}`);
     }
   } finally {
     discard(model);
   }
 }
 
+function failed(context: SolveContext, { best, bound }: IncumbentWatch, doubt: string): Attempt {
+  if (best === undefined) return { solution: undefined, doubt };
+  return { solution: mipAnswer(context, "feasible-found", best.assignment, { bound, message: doubt }), doubt };
+}
+
+/** HiGHS says that its solution is optimal; so it is if it holds and its gap is one that was allowed. */
+function optimal(context: SolveContext, known: KnownPoint | undefined, effort: MipEffort): Attempt {
+  if (known === undefined) {
+    return { solution: undefined, doubt: "HiGHS's solution does not satisfy the model within tolerance" };
+  }
+  const solution = mipAnswer(context, "optimal", known.point, effort);
+  const doubt = known.checked ? openGap(context, solution) : known.message;
+  if (doubt === undefined) return { solution };
+  return { solution: { ...solution, termination: "feasible-found", message: doubt }, doubt };
+}
+
+/** Says that objective and bound are further apart than the settings and rounding allow; undefined if they are not. */
+function openGap({ problem, settings }: SolveContext, { objective, bound, gap }: MipSolution): string | undefined {
+  // The absolute gap is of the objective before its scaling, as HiGHS sees it.
+  const scaling = Math.abs(problem.objectiveScaling);
+  const size = Math.abs(objective);
+  const allowed = Math.max(
+    scaling * numberOf(settings, "absolute_mip_gap"),
+    size * numberOf(settings, "relative_mip_gap"),
+  );
+  const rounding = acceptedViolation * (scaling + size);
+  if (!(Math.abs(objective - bound) > allowed + rounding)) return undefined;
+  return `HiGHS calls a solution optimal whose gap is ${gap} (objective ${objective}, bound ${bound})`;
+}
+
+interface KnownPoint {
+  readonly point: Float64Array;
+  /** It is the solver's own, or the solver has none. */
+  readonly checked: boolean;
+  readonly message: string;
+}
+
 /** The solver's own solution if it holds, else the best incumbent that did; it is reported if nothing better was. */
-function mipPoint(
-  context: SolveContext,
-  model: Model,
-  watch: IncumbentWatch,
-): { point: Float64Array; checked: boolean; message: string } | undefined {
+function mipPoint(context: SolveContext, model: Model, watch: IncumbentWatch): KnownPoint | undefined {
   const has = model.info.get("primal_solution_status") === context.highs.constants.solutionStatus.feasible;
   if (has) {
     const point = withoutNegativeZeros(model.getSolution().colValue);
@@ -138,11 +188,12 @@ function mipCallbacks(context: SolveContext, watch: IncumbentWatch): HighsCallba
 function mipEffort(
   context: SolveContext,
   model: Model,
-  discrete: boolean,
   optimal: boolean,
 ): { bound: number; nodes: number; simplexIterations: number; presolveSeconds: number } {
   const count = (name: string): number => Math.max(0, Number(model.info.get(name)));
   const scaling = context.problem.objectiveScaling;
+  // HiGHS solves a model without discrete variables as an LP, whose bound is its optimum.
+  const discrete = context.problem.variableTypes?.some((_, j) => isDiscrete(context.problem, j)) ?? false;
   const own = discrete ? Number(model.info.get("mip_dual_bound")) : optimal ? model.getObjectiveValue() : Number.NaN;
   return {
     bound: Number.isNaN(own) ? directionOf(context.problem) * -Infinity : scaling * own,

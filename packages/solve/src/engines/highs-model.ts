@@ -148,6 +148,13 @@ export function effectiveHessian(problem: Pick<Problem, "quadratic" | "columns">
   return { dimension, starts, indices: Int32Array.from(indices), values: Float64Array.from(values) };
 }
 
+/** Whether the variable makes the model a mixed-integer one. A semi-continuous one does not if 0 is within its bounds. */
+export function isDiscrete({ variableTypes, variableLower, variableUpper }: Problem, variable: number): boolean {
+  const type = variableTypes?.[variable] ?? VariableType.continuous;
+  if (type !== VariableType.semiContinuous) return type !== VariableType.continuous;
+  return !(variableLower[variable]! <= 0 && variableUpper[variable]! >= 0);
+}
+
 function semiContinuousBounds(
   problem: Problem,
   types: Int32Array,
@@ -157,12 +164,11 @@ function semiContinuousBounds(
   let upper = problem.variableUpper;
   for (let j = 0; j < problem.columns; j++) {
     if (types[j] !== VariableType.semiContinuous) continue;
-    const [low, high] = [problem.variableLower[j]!, upper[j]!];
-    if (low <= 0 && high >= 0) {
-      // Zero is within the bounds anyway.
+    if (!isDiscrete(problem, j)) {
       used[j] = VariableType.continuous;
       continue;
     }
+    const [low, high] = [problem.variableLower[j]!, upper[j]!];
     if (high < 0) {
       throw new VariableFault(
         j,

@@ -456,7 +456,7 @@ describe("mixed-integer programs", () => {
     });
 
     it("take them for continuous where 0 is within the bounds", async () => {
-      expect(await mip({ ...semi, lower: [-1, 0] })).toMatchObject({ termination: "optimal", objective: 2 });
+      expect(await mip({ ...semi, lower: [-1, 0] })).toMatchObject({ termination: "optimal", objective: 2, bound: 2 });
     });
 
     it("refuse one without a usable upper bound by name, and take the bound that the settings give", async () => {

@@ -17,6 +17,11 @@ export class IncumbentWatch {
     this.bound = -Infinity * this.#direction;
   }
 
+  /** For when the proof was in doubt; the solutions hold by themselves. */
+  forgetBound(): void {
+    this.bound = -Infinity * this.#direction;
+  }
+
   /** Takes a bound in the solver's sense, if it is one. */
   proved(solverBound: number | undefined): void {
     if (solverBound === undefined || !Number.isFinite(solverBound)) return;
