@@ -1,6 +1,6 @@
 // What every part of the client works with: the services of one server, and the limits.
 import { type Client, type CallOptions as ConnectCallOptions, createClient, type Transport } from "@connectrpc/connect";
-import { CuOptRemoteService, JobService, TransferService, withRawMessages } from "@sortie/wire";
+import { CuOptRemoteService, InferenceService, JobService, TransferService, withRawMessages } from "@sortie/wire";
 import { type ClientOptions, type Limits, limitsOf } from "./limits.ts";
 import { watchedTransport } from "./watched-transport.ts";
 
@@ -39,6 +39,7 @@ export interface Service {
   readonly solver: Client<typeof rawService>;
   readonly jobs: Client<typeof JobService>;
   readonly transfers: Client<typeof TransferService>;
+  readonly inference: Client<typeof InferenceService>;
   readonly limits: Limits;
   /** Undefined until the server was probed. */
   readonly server?: ServerInfo | undefined;
@@ -62,6 +63,7 @@ export function serviceOver(
     solver: createClient(rawService, watched),
     jobs: createClient(JobService, watched),
     transfers: createClient(TransferService, watched),
+    inference: createClient(InferenceService, watched),
     limits,
     onDebug,
     get server() {

@@ -1,5 +1,6 @@
 // What can go wrong for a caller of the client.
 import { Code, type ConnectError } from "@connectrpc/connect";
+import { connectionFault } from "./connection-fault.ts";
 
 /** Every fault that the client tells by itself. */
 export class SortieError extends Error {
@@ -19,7 +20,7 @@ export class ConnectionError extends SortieError {
 
   constructor(address: string, cause: unknown) {
     const reason = cause instanceof RemoteError ? cause.text || cause.code : (cause as Error).message;
-    super(`cannot connect to ${address}: ${reason}`, { cause });
+    super(`cannot connect to ${address}: ${connectionFault(cause, reason)}`, { cause });
     this.address = address;
   }
 }

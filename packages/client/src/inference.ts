@@ -1,9 +1,10 @@
 // Inferences as jobs: inputs go in chunks, outputs come in chunks; waiting, cancelling and deleting are SortieClient's.
-import { type Client, createClient, type Transport } from "@connectrpc/connect";
-import { dtypeOfElementType, elementTypeOfDType, InferenceService } from "@sortie/wire";
-import { type CallOptions, call, type TransferProgress } from "./context.ts";
+import type { Transport } from "@connectrpc/connect";
+import { dtypeOfElementType, elementTypeOfDType } from "@sortie/wire";
+import { type CallOptions, call, type Service, serviceOver, type TransferProgress } from "./context.ts";
+import { TransferFaultError } from "./errors.ts";
 import { type InFlight, inParallel } from "./in-parallel.ts";
-import { type ClientOptions, type Limits, limitsOf } from "./limits.ts";
+import type { ClientOptions } from "./limits.ts";
 
 /** An array that is sent: little-endian elements in row-major order, under the name of a port. */
 export interface InputArray {
@@ -41,16 +42,15 @@ export interface InferenceOutputs {
   readonly values: Readonly<Record<string, string>>;
 }
 
+/** Faults of its calls are RemoteErrors; every call has its deadline by itself. Nothing is repeated. */
 export class InferenceClient {
-  readonly #rpc: Client<typeof InferenceService>;
-  readonly #limits: Limits;
+  readonly #service: Service;
 
-  constructor(transport: Transport, options: ClientOptions = {}) {
-    this.#rpc = createClient(InferenceService, transport);
-    this.#limits = limitsOf(options);
+  constructor(transport: Transport, options: Omit<ClientOptions, "address" | "dispose"> = {}) {
+    this.#service = serviceOver(transport, options);
   }
 
-  /** Uploads the inputs and submits the inference. @returns the job's id */
+  /** Uploads the inputs and submits the inference. @returns the job's id  @throws RemoteError */
   async submit(
     request: InferenceRequest,
     options: CallOptions & { readonly onProgress?: ((progress: TransferProgress) => void) | undefined } = {},
@@ -66,7 +66,7 @@ export class InferenceClient {
       name,
       source: { case: "file" as const, value: { path, variable } },
     }));
-    const { jobId } = await this.#rpc.submitInference(
+    const { jobId } = await this.#service.inference.submitInference(
       { sessionId, uploadId, inputs: [...uploaded, ...named], outputs: [...outputs] },
       call(options),
     );
@@ -77,16 +77,16 @@ export class InferenceClient {
     inputs: readonly InputArray[],
     options: CallOptions & { readonly onProgress?: ((progress: TransferProgress) => void) | undefined },
   ): Promise<string> {
-    const { uploadId, maxMessageBytes } = await this.#rpc.startInputUpload({}, call(options));
+    const { uploadId, maxMessageBytes } = await this.#service.inference.startInputUpload({}, call(options));
     const step = this.#budget(maxMessageBytes);
     const totalBytes = inputs.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
     let doneBytes = 0;
     await inParallel(
       chunksOf(inputs, step),
       this.#inFlight(options, ({ data }) => data.byteLength),
-      async ({ input, offset, total, data }) => {
+      async ({ input, offset, total, data }, signal) => {
         const chunk = { uploadId, input, byteOffset: BigInt(offset), totalBytes: BigInt(total), data };
-        await this.#rpc.sendInputChunk(chunk, call(options));
+        await this.#service.inference.sendInputChunk(chunk, call({ signal }));
         doneBytes += data.byteLength;
         options.onProgress?.({ doneBytes, totalBytes });
       },
@@ -96,18 +96,21 @@ export class InferenceClient {
 
   /** Bytes of array data that fit one message: a tenth is left for the rest of it. Whole elements of every type. */
   #budget(maxMessageBytes: bigint): number {
-    const budget = this.#limits.chunkBytesFor(maxMessageBytes);
+    const budget = this.#service.limits.chunkBytesFor(maxMessageBytes);
     return Math.max(8, budget - (budget % 8));
   }
 
   #inFlight<T>({ signal }: CallOptions, bytesOf: (item: T) => number): InFlight<T> {
-    const { parallelChunks, bytesInFlight } = this.#limits;
+    const { parallelChunks, bytesInFlight } = this.#service.limits;
     return { width: parallelChunks, bytes: bytesInFlight, bytesOf, signal };
   }
 
-  /** All outputs of a completed job. */
+  /** All outputs of a completed job. @throws RemoteError; TransferFaultError for an answer that contradicts itself */
   async outputs(jobId: string, options: CallOptions = {}): Promise<InferenceOutputs> {
-    const { downloadId, result, maxMessageBytes } = await this.#rpc.startOutputDownload({ jobId }, call(options));
+    const { downloadId, result, maxMessageBytes } = await this.#service.inference.startOutputDownload(
+      { jobId },
+      call(options),
+    );
     const step = this.#budget(maxMessageBytes);
     const arrays = (result?.arrays ?? []).map(({ name, elementType, shape, bytes, mediaType, caption }) => ({
       name,
@@ -120,22 +123,24 @@ export class InferenceClient {
     await inParallel(
       slicesOf(arrays, step),
       this.#inFlight(options, ({ length }) => length),
-      async ({ array, offset, length }) => {
+      async ({ array, offset, length }, signal) => {
         for (let at = offset; at < offset + length; ) {
           const maxBytes = BigInt(offset + length - at);
-          const { data } = await this.#rpc.getOutputChunk(
+          const { data } = await this.#service.inference.getOutputChunk(
             { downloadId, output: array.name, byteOffset: BigInt(at), maxBytes },
-            call(options),
+            call({ signal }),
           );
           if (data.byteLength === 0 || data.byteLength > maxBytes) {
-            throw new Error(`the server sent ${data.byteLength} bytes of output ${array.name}, asked for ${maxBytes}`);
+            throw new TransferFaultError(
+              `the server sent ${data.byteLength} bytes of output ${array.name}, asked for ${maxBytes}`,
+            );
           }
           array.bytes.set(data, at);
           at += data.byteLength;
         }
       },
     );
-    await this.#rpc.finishOutputDownload({ downloadId }, call(options)).catch(() => undefined);
+    await this.#service.inference.finishOutputDownload({ downloadId }, call(options)).catch(() => undefined);
     return { arrays, numbers: result?.numbers ?? {}, values: result?.values ?? {} };
   }
 }

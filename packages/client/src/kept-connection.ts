@@ -1,9 +1,15 @@
 // The HTTP/2 connection to a server: one for all calls, opened when needed, asked for signs of life also when there is no call.
 //
-// Around connect-node's manager, to close three gaps of it. Its own pings of idle connections go on after the connection was
-// lost, and then end the process; a call whose stream the server ends without an answer waits for ever; and a call on a
-// connection that is lost counts as cancelled, which only its caller can do.
-import { type ClientHttp2Stream, constants, type SecureClientSessionOptions } from "node:http2";
+// Around connect-node's manager, to close four gaps of it. Its own pings of idle connections go on after the connection was
+// lost, and then end the process; so does a connection that fails while the manager gives it up, as it does where the peer
+// speaks no HTTP/2; a call whose stream the server ends without an answer waits for ever; and a call on a connection that is
+// lost counts as cancelled, which only its caller can do.
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  constants,
+  type SecureClientSessionOptions,
+} from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Http2SessionManager } from "@connectrpc/connect-node";
 
@@ -21,6 +27,8 @@ export class KeptConnection {
   readonly authority: string;
   readonly #manager: Http2SessionManager;
   readonly #lookMs: number;
+  /** Those whose errors are heard. */
+  readonly #heard = new WeakSet<ClientHttp2Session>();
   #looking: ReturnType<typeof setInterval> | undefined;
   #isClosed = false;
 
@@ -35,6 +43,11 @@ export class KeptConnection {
     this.#looking ??= setInterval(() => this.#look(), this.#lookMs).unref();
     const stream = await this.#manager.request(...request);
     const { session } = stream;
+    if (session && !this.#heard.has(session as ClientHttp2Session)) {
+      this.#heard.add(session as ClientHttp2Session);
+      // Its calls learn of it, and need no other to hear it.
+      session.on("error", () => undefined);
+    }
     let isAnswered = false;
     stream.once("response", () => {
       isAnswered = true;

@@ -163,6 +163,16 @@ describe("a model", () => {
     expect(() => model.minimize({ x: 1 }, { offset: Number.NaN })).toThrow(/^the objective's offset is NaN/);
   });
 
+  it("refuses bounds that cross, and what it does not know", () => {
+    const model = new Model();
+    expect(() => model.variable("x", { lower: 3, upper: 1 })).toThrow("variable x: lower is 3, which exceeds upper, 1");
+    expect(() => model.variable("x", { max: 3 } as never)).toThrow(
+      "variable x: there is no option max; allowed: type, lower, upper",
+    );
+    expect(() => model.variable(3 as never)).toThrow("the name of a variable is 3; a string is needed");
+    expect(model.variableNames).toEqual([]);
+  });
+
   it("is as before when a constraint was refused", () => {
     const model = new Model();
     model.variable("x");

@@ -108,6 +108,7 @@ export class Model {
 
   variable(name: string, options: VariableOptions = {}): Variable {
     nameFits("variable", name, this.#byName);
+    onlyKnown(`variable ${name}`, options, ["type", "lower", "upper"] satisfies (keyof VariableOptions)[]);
     const binary = options.type === "binary";
     const type = VARIABLE_TYPES.indexOf(options.type === "binary" ? "integer" : (options.type ?? "continuous"));
     if (type < 0) {
@@ -118,6 +119,9 @@ export class Model {
     const upper = bound(`variable ${name}: upper`, options.upper ?? (binary ? 1 : Infinity));
     if (binary && (lower < 0 || upper > 1)) {
       throw new InvalidModelError(`variable ${name}: bounds are ${lower} and ${upper}; binary is within 0 and 1`);
+    }
+    if (lower > upper) {
+      throw new InvalidModelError(`variable ${name}: lower is ${lower}, which exceeds upper, ${upper}`);
     }
     const variable: Variable = Object.freeze({ name, index: this.#variables.length });
     this.#variables.push(variable);
@@ -286,9 +290,17 @@ function isIterable(terms: Terms): terms is Iterable<readonly [VariableRef, numb
 const nameOf = (variable: VariableRef): string => (typeof variable === "string" ? variable : variable.name);
 
 function nameFits(what: "variable" | "constraint", name: string, taken: ReadonlyMap<string, unknown>): void {
+  if (typeof name !== "string") throw new InvalidModelError(`the name of a ${what} is ${name}; a string is needed`);
   if (name === "") throw new InvalidModelError(`a ${what} has an empty name; it needs one of its own`);
   if (name.includes("\0")) throw new InvalidModelError(`${what} ${JSON.stringify(name)}: a name must not contain NUL`);
   if (taken.has(name)) throw new InvalidModelError(`there is a ${what} ${name} already; each needs a name of its own`);
+}
+
+/** Where no compiler looks, a misspelt option would be a bound that is not there. */
+function onlyKnown(what: string, options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new InvalidModelError(`${what}: there is no option ${unknown}; allowed: ${known.join(", ")}`);
 }
 
 function finite(what: string, value: number): number {

@@ -103,7 +103,8 @@ const addressError = (address: string): ConfigurationError =>
  * @throws ConnectionError
  */
 export async function connect(target: string | ConnectOptions): Promise<SortieClient> {
-  const options = typeof target === "string" ? { address: target } : target;
+  // A variable of the environment that is not set is no address, and is told so.
+  const options = typeof target === "object" && target !== null ? target : { address: target };
   const transport = transportTo(options);
   const client = new SortieClient(transport, { ...options, dispose: () => closeAll(transport, options) });
   try {

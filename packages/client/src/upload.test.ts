@@ -13,6 +13,7 @@ import { type ServerInfo, serviceOver } from "./context.ts";
 import { RemoteError } from "./errors.ts";
 import type { ClientOptions } from "./limits.ts";
 import type { ProblemMessage } from "./message.ts";
+import { Model } from "./model.ts";
 import { ResumeError } from "./resume.ts";
 import { type SubmitOptions, submitProblem } from "./upload.ts";
 
@@ -118,6 +119,15 @@ class Uploads {
 }
 
 const lost = () => new ConnectError("gone", Code.Unavailable);
+
+it("what is no problem message, such as a model, is refused before anything is sent", async () => {
+  const server = new Uploads();
+  const service = serviceOver(server.transport, {}, () => stock);
+  for (const given of [new Model(), {}, undefined]) {
+    await expect(submitProblem(service, given as never)).rejects.toThrow(/problemMessage\(model\.toProblem\(\)\)/);
+  }
+  expect(server.calls).toEqual([]);
+});
 
 describe("a problem within the threshold", () => {
   it("goes in one message, with its key and its webhook, and tells its progress once", async () => {

@@ -5,6 +5,7 @@ import { type CallOptions, call, type Service, type TransferProgress } from "./c
 import { CHUNK_SHA256_HEADER, sha256Hex } from "./digest.ts";
 import { TransferFaultError } from "./errors.ts";
 import { inParallel } from "./in-parallel.ts";
+import { InvalidModelError } from "./input-errors.ts";
 import {
   arraysOf,
   estimatedBytes,
@@ -45,6 +46,9 @@ export async function submitProblem(
   problem: ProblemMessage,
   options: SubmitOptions = {},
 ): Promise<string> {
+  if (!(problem?.arrays instanceof Map)) {
+    throw new InvalidModelError("this is no problem message; problemMessage(model.toProblem()) makes one of a model");
+  }
   const isResumed = options.uploadId !== undefined;
   const jobId = await (isResumed || !fitsOneMessage(service, problem)
     ? inChunks(service, problem, options)
