@@ -164,7 +164,7 @@ describe("sortie infer", () => {
   it("cancels at Ctrl-C", async () => {
     npy(at("large.npy"), tensor("float32", [600, 600, BANDS], scene(600, 600)));
     let interrupted = false;
-    const { code, out } = await sortie(
+    const { code, err } = await sortie(
       ["infer", at("rx.yaml"), at("large.npy"), "--out", at("none")],
       (text, interrupt) => {
         if (interrupted || !text.includes("embedded server on")) return;
@@ -172,7 +172,7 @@ describe("sortie infer", () => {
         interrupt();
       },
     );
-    expect(out).toMatch(/Cancelled\.\n$/);
+    expect(err).toBe("sortie: cancelled\n");
     expect(code).toBe(130);
   });
 });

@@ -416,6 +416,16 @@ describe("on a server that is not Sortie", () => {
     expect(await sortie("logs", "ended", "-f", "--server", address)).toEqual({ code: 0, out: "one line\n", err: "" });
   });
 
+  it("sends nothing that asks for a webhook, of which it knows nothing", async () => {
+    const { address } = await scriptedServer({});
+    const run = await sortie("submit", file("afiro"), "--webhook", "https://a.example", "--server", address);
+    expect(run).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringContaining("--webhook: the server is not Sortie"),
+    });
+  });
+
   it("says that there is no list of jobs", async () => {
     const { address } = await scripted();
     expect(await sortie("jobs", "--server", address)).toMatchObject({

@@ -7,16 +7,18 @@ import type { OptionTable } from "./command.ts";
 import { settingsFor, UsageError } from "./connect.ts";
 import { jobJson, jobLines, stateWord } from "./job-text.ts";
 
-/** Options of every command that works with jobs of a server. */
-export const CLIENT_OPTIONS = {
+/** Options that lead to a server. */
+export const SERVER_OPTIONS = {
   server: { type: "string" },
   tls: { type: "boolean" },
   "tls-root-cert": { type: "string" },
   "tls-client-cert": { type: "string" },
   "tls-client-key": { type: "string" },
   token: { type: "string" },
-  json: { type: "boolean" },
 } as const satisfies OptionTable;
+
+/** Options of every command that works with jobs of a server. */
+export const CLIENT_OPTIONS = { ...SERVER_OPTIONS, json: { type: "boolean" } } as const satisfies OptionTable;
 
 /** Their lines in the help, but for --json, which each command explains. */
 export const CLIENT_OPTIONS_HELP = `  --server ADDRESS     HOST:PORT (gRPC) or a URL (Connect over HTTP/1.1); default: SORTIE_SERVER, else CUOPT_REMOTE_HOST and

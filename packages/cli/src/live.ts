@@ -19,6 +19,8 @@ export interface LiveOptions {
 }
 
 const WIDTH = 80;
+/** Columns at the end of a live line that stay free: a terminal writes ^C there, and a full line would wrap. */
+export const FREE_COLUMNS = 3;
 
 export function openLive(stream: NodeJS.WriteStream, { transient = false }: LiveOptions = {}): Live {
   let shown = false;
@@ -34,7 +36,7 @@ export function openLive(stream: NodeJS.WriteStream, { transient = false }: Live
     },
     update(text) {
       if (!stream.isTTY) return;
-      stream.write(`\r\x1b[K${text.slice(0, width() - 1)}`);
+      stream.write(`\r\x1b[K${text.slice(0, width() - FREE_COLUMNS)}`);
       shown = true;
     },
     print(text) {

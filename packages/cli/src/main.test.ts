@@ -28,6 +28,7 @@ it("names its commands and its version", async () => {
   expect(help).toMatchObject({ code: 0, stderr: "" });
   expect(help.stdout).toContain("serve");
   expect(await sortie()).toEqual(help);
+  expect((await sortie("help", "solve")).stdout).toMatch(/^usage: sortie solve FILE/);
   expect(await sortie("--version")).toEqual({ code: 0, stdout: `sortie ${version}\n`, stderr: "" });
 });
 

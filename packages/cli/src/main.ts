@@ -23,7 +23,8 @@ function version(): string {
 
 /** @returns the exit code */
 async function main(args: readonly string[]): Promise<number> {
-  const [name, ...rest] = args;
+  // "help solve" is "solve --help".
+  const [name, ...rest] = args[0] === "help" && args[1] !== undefined ? [args[1], "--help"] : args;
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     process.stdout.write(help());
     return 0;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { describeModel, fileLabel, openModel, withStart } from "./model-file.ts";
+import { describeModel, fileLabel, kindOfModel, openModel, withStart } from "./model-file.ts";
 
 const MODEL = "max\n obj: 2 x + 3 y\nst\n c: x + y <= 6.5\nbounds\n y <= 3\ngeneral\n y\nend\n";
 const { signal } = new AbortController();
@@ -28,6 +28,19 @@ describe("a model file", () => {
     expect(await openModel(file("m.txt", MODEL), signal, "lp")).toEqual(model);
   });
 
+  it.each([
+    ["LP, 1 rows, 2 columns, 2 nonzeros", "", "", "lp"],
+    ["QP, 1 rows, 2 columns, 2 nonzeros", " + [ x ^ 2 ] / 2", "", "qp"],
+    ["MIP, 1 rows, 2 columns (1 semi-continuous), 2 nonzeros", "", "semi\n x\n", "mip"],
+    ["MIP, 1 rows, 2 columns (1 integer, 1 semi-continuous), 2 nonzeros", "", "general\n y\nsemi\n x\n", "mip"],
+    ["MIQP, 1 rows, 2 columns (1 integer), 2 nonzeros", " + [ x ^ 2 ] / 2", "general\n y\n", "miqp"],
+  ])("is said to be: %s", async (words, quadratic, sections, kind) => {
+    const text = `min\n obj: x + y${quadratic}\nst\n c: x + y >= 1\nbounds\n x <= 9\n${sections}end\n`;
+    const model = await openModel(file("m.lp", text), signal);
+    expect(describeModel(model)).toBe(words);
+    expect(kindOfModel(model)).toBe(kind);
+  });
+
   it("tells how much of it is read", async () => {
     const seen: unknown[] = [];
     await openModel(file("m.lp", MODEL), signal, undefined, (progress) => seen.push(progress));
@@ -37,7 +50,7 @@ describe("a model file", () => {
   it.each([
     ["nowhere.mps", undefined, /nowhere\.mps: there is no such file$/],
     ["broken.lp", "max: x", /broken\.lp: line 1, column \d+: /],
-    [".", undefined, /cannot be read: /],
+    [".", undefined, /cannot be read: it is a folder$/],
   ])("with a fault is refused in one line: %s", async (name, content, message) => {
     const path = content === undefined ? join(folder, name) : file(name, content);
     await expect(openModel(path, signal)).rejects.toThrow(message);

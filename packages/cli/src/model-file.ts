@@ -83,7 +83,10 @@ export async function openModel(
 }
 
 function unreadable(label: string, error: unknown): UsageError {
-  if ((error as NodeJS.ErrnoException).code === "ENOENT") return new UsageError(`${label}: there is no such file`);
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT") return new UsageError(`${label}: there is no such file`);
+  if (code === "EISDIR") return new UsageError(`${label} cannot be read: it is a folder`);
+  if (code === "EACCES") return new UsageError(`${label} cannot be read: its permissions do not allow it`);
   return new UsageError(`${label} cannot be read: ${(error as Error).message}`);
 }
 
@@ -107,17 +110,28 @@ export async function withStart(problem: Problem, file: string): Promise<Problem
   }
 }
 
-/** "LP, 27 rows, 32 columns, 83 nonzeros" */
-export function describeModel({ problem, isMip }: LoadedModel): string {
-  const kind = isMip ? "MIP" : problem.quadratic ? "QP" : "LP";
-  const integers = integerCount(problem);
-  const which = integers ? ` (${integers} integer)` : "";
-  return `${kind}, ${problem.rows} rows, ${problem.columns} columns${which}, ${problem.matrix.values.length} nonzeros`;
+/** What the model is, not what it is solved as. The server has no answer to a "miqp". */
+export function kindOfModel({ problem, isMip }: Pick<LoadedModel, "problem" | "isMip">): "lp" | "qp" | "mip" | "miqp" {
+  if (problem.quadratic) return isMip ? "miqp" : "qp";
+  return isMip ? "mip" : "lp";
 }
 
-/** Variables that are not continuous. */
-export const integerCount = ({ variableTypes }: Problem): number =>
-  variableTypes?.reduce((sum, type) => sum + (type === VariableType.continuous ? 0 : 1), 0) ?? 0;
+/** "MIP, 27 rows, 32 columns (10 integer, 2 semi-continuous), 83 nonzeros" */
+export function describeModel(model: LoadedModel): string {
+  const { problem } = model;
+  const discrete = [
+    [countOf(problem, VariableType.integer), "integer"],
+    [countOf(problem, VariableType.semiContinuous), "semi-continuous"],
+  ] as const;
+  const which = discrete.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
+  const columns = `${problem.columns} columns${which.length > 0 ? ` (${which.join(", ")})` : ""}`;
+  const kind = kindOfModel(model).toUpperCase();
+  return `${kind}, ${problem.rows} rows, ${columns}, ${problem.matrix.values.length} nonzeros`;
+}
+
+/** Variables of a type. */
+export const countOf = ({ variableTypes }: Problem, wanted: number): number =>
+  variableTypes?.reduce((sum, type) => sum + (type === wanted ? 1 : 0), 0) ?? 0;
 
 /** The message that submits a problem. The arrays are the problem's own. */
 export function problemMessage(

@@ -17,6 +17,7 @@ describe("options", () => {
     [["--persolve", "1"], /^--persolve is not an option; did you mean --presolve\? \(sortie x --help/],
     [["--zzz"], /^--zzz is not an option \(sortie x --help/],
     [["--log-file"], /--log-file/],
+    [["-x"], /^-x is not an option \(sortie x --help/],
   ])("are refused where they are wrong: %j", async (args, message) => {
     await expect(parseOptions("x", args, TABLE)).rejects.toThrow(message);
   });

@@ -22,6 +22,8 @@ export async function parseOptions<const T extends OptionTable>(
     const found = args.find((arg) => arg.startsWith("--") && !Object.hasOwn(options, arg.slice(2).split("=")[0] ?? ""));
     const isUnknown = (error as NodeJS.ErrnoException).code === "ERR_PARSE_ARGS_UNKNOWN_OPTION";
     const help = `(sortie ${command} --help tells the options)`;
+    const letter = isUnknown && /^Unknown option '(-[^-])'/.exec((error as Error).message)?.[1];
+    if (letter) throw new UsageError(`${letter} is not an option ${help}`);
     if (!isUnknown || found === undefined) throw new UsageError(`${(error as Error).message} ${help}`);
     const { nearest } = await import("@sortie/server");
     const name = found.split("=")[0] ?? found;

@@ -1,7 +1,7 @@
 // The bar of a transfer: how much is done, how quick it goes, how long it still takes. On a terminal only.
 import type { TransferProgress } from "@sortie/client";
 import { bytesText, durationText } from "./format.ts";
-import type { Live } from "./live.ts";
+import { FREE_COLUMNS, type Live } from "./live.ts";
 
 export interface Bar {
   /** Where the transfer stands. The first call is its beginning: what was done by then does not count for the rate. */
@@ -36,7 +36,7 @@ export function openBar(live: Live, label: string, now: () => number = () => per
       const first = seen[0] ?? { at, bytes: doneBytes };
       const elapsed = at - first.at;
       const bytesPerSecond = elapsed < RATE_AFTER_MS ? undefined : ((doneBytes - first.bytes) / elapsed) * 1000;
-      live.update(barText(label, { doneBytes, totalBytes }, bytesPerSecond, live.width));
+      live.update(barText(label, { doneBytes, totalBytes }, bytesPerSecond, live.width - FREE_COLUMNS));
     },
     done: () => live.clear(),
   };

@@ -17,7 +17,7 @@ import {
 import { UsageError } from "../connect.ts";
 import { EXIT_DONE, EXIT_FAULT, EXIT_INFEASIBLE, EXIT_NOTHING_FOUND } from "../exit-codes.ts";
 import { jsonDocument } from "../json.ts";
-import { describeModel, fileLabel, type LoadedModel, openModel } from "../model-file.ts";
+import { describeModel, fileLabel, kindOfModel, type LoadedModel, openModel } from "../model-file.ts";
 import { parseOptions } from "../options.ts";
 import { runCommand } from "../run-command.ts";
 
@@ -94,12 +94,21 @@ async function search(
 
 function jsonReport(
   file: string,
-  { isMip, warnings }: LoadedModel,
+  model: LoadedModel,
   faults: readonly string[],
   report: ModelReport,
   why: Why | undefined,
 ): unknown {
-  return { file, isMip, ...report, warnings, faults, ...(why === undefined ? {} : { why: why.subset ?? null }) };
+  const { isMip, warnings } = model;
+  return {
+    file,
+    kind: kindOfModel(model),
+    isMip,
+    ...report,
+    warnings,
+    faults,
+    ...(why === undefined ? {} : { why: why.subset ?? null }),
+  };
 }
 
 function textReport(

@@ -1,7 +1,6 @@
 // `sortie fit PIPELINE --data CUBE…`: statistical training on this machine; writes the weights beside the pipeline.
 import { writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import {
   DataError,
   Engine,
@@ -13,11 +12,13 @@ import {
   parseFilesParams,
 } from "@sortie/pipeline";
 import { encodeWeights } from "@sortie/sessions";
-import { runInterruptible, UsageError } from "../connect.ts";
+import { UsageError } from "../connect.ts";
 import { findCubes, readCube, readWavelengths } from "../cube-file.ts";
 import { bytesText } from "../format.ts";
 import { openLive } from "../live.ts";
+import { parseOptions } from "../options.ts";
 import { openPipelineFile, withoutExtension } from "../pipeline-file.ts";
+import { runCommand } from "../run-command.ts";
 
 const HELP = `usage: sortie fit PIPELINE --data CUBE ... [OPTION ...]
 
@@ -44,20 +45,19 @@ interface Options {
 }
 
 export function fit(args: readonly string[]): Promise<number> {
-  return runInterruptible(args, HELP, async (signal) => {
-    await runFit(readOptions(args), signal);
-    return 0;
-  });
+  return runCommand(
+    args,
+    HELP,
+    async (signal) => {
+      await runFit(await readOptions(args), signal);
+      return 0;
+    },
+    "cancelled",
+  );
 }
 
-function readOptions(args: readonly string[]): Options {
-  let parsed: ReturnType<typeof parse>;
-  try {
-    parsed = parse(args);
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message} (sortie fit --help tells the options)`);
-  }
-  const { values, positionals } = parsed;
+async function readOptions(args: readonly string[]): Promise<Options> {
+  const { values, positionals } = await parseOptions("fit", args, OPTIONS);
   const [pipeline, ...more] = positionals;
   // A shell spreads a pattern behind --data over what follows it.
   const data = [...(values.data ?? []), ...more];
@@ -82,8 +82,6 @@ export const OPTIONS = {
   "mask-variable": { type: "string" },
   wavelengths: { type: "string" },
 } as const;
-
-const parse = (args: readonly string[]) => parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS });
 
 async function runFit(options: Options, signal: AbortSignal): Promise<void> {
   const live = openLive(process.stdout);

@@ -59,7 +59,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it.each<[string, typeof infer, string[], RegExp]>([
   ["no cube", infer, ["rx.yaml"], /infer needs a pipeline file and a cube/],
-  ["an unknown option", infer, ["rx.yaml", "cube.npy", "--bogus"], /'--bogus'.*sortie infer --help/],
+  ["an unknown option", infer, ["rx.yaml", "cube.npy", "--bogus"], /--bogus is not an option.*sortie infer --help/],
   ["a chunk size", infer, ["rx.yaml", "cube.npy", "--chunk-bytes", "2"], /--chunk-bytes is "2"/],
   ["no pipeline file", infer, ["none.yaml", "cube.npy"], /none\.yaml: there is no such file/],
   ["no cube file", infer, ["rx.yaml", "none.npy"], /none\.npy: there is no such file/],

@@ -1,27 +1,20 @@
 // `sortie infer PIPELINE CUBE…`: runs a pipeline on cubes, one job for each, and brings the outputs home. Without --server the
 // server is embedded for the time of it; cubes take the same way, chunks included.
 import { basename } from "node:path";
-import { parseArgs } from "node:util";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { InferenceClient, JobEndedError, type SortieClient } from "@sortie/client";
 import { bytesOf, type NumericArray, type Pipeline } from "@sortie/pipeline";
 import { cuvis } from "@sortie/wire";
 import { batchOf } from "../batch-of-cube.ts";
-import {
-  type Connection,
-  chunkBytesOf,
-  connect,
-  faultText,
-  runInterruptible,
-  SERVER_OPTIONS,
-  type ServerChoice,
-  UsageError,
-} from "../connect.ts";
+import { chunkBytesOf, faultText, UsageError } from "../connect.ts";
 import { findCubes, readCube, readMask, readWavelengths } from "../cube-file.ts";
 import { bytesText, numberText, secondsText } from "../format.ts";
 import { type Live, openLive } from "../live.ts";
+import { OPEN_SERVER_OPTIONS, type OpenServer, type OpenServerValues, openServer } from "../open-server.ts";
+import { parseOptions } from "../options.ts";
 import { factsText, type OutputFacts, writeOutputs } from "../output-files.ts";
 import { openPipelineFile, type PipelineFile, requireFitted } from "../pipeline-file.ts";
+import { runCommand } from "../run-command.ts";
 import { tableText } from "../table.ts";
 
 const HELP = `usage: sortie infer PIPELINE CUBE ... [OPTION ...]
@@ -37,8 +30,12 @@ data file, MATLAB 5 .mat. A folder stands for every cube in it. Each cube is one
   --variable NAME      name of the cube in .npz and .mat files
   --mask-variable NAME name of the labels in .npz and .mat files
   --wavelengths FILE   centres of the bands in nanometres, as numbers in a text file
-  --server ADDRESS     HOST:PORT or a URL; without it an embedded server runs for the time of the jobs
+  --server ADDRESS     HOST:PORT (gRPC) or a URL (Connect over HTTP/1.1); default: SORTIE_SERVER, else CUOPT_REMOTE_HOST and
+                       CUOPT_REMOTE_PORT. Without any an embedded server runs for the time of the jobs
+  --local              the embedded server, whatever the environment says
   --tls                HOST:PORT speaks TLS
+  --tls-root-cert FILE, --tls-client-cert FILE, --tls-client-key FILE
+                       who signed the server's certificate, and a certificate of one's own (PEM; each means --tls)
   --token TOKEN        access token of the server (better in the variable SORTIE_TOKEN, where nobody else sees it)
   --log                print the logs of the jobs
   --chunk-bytes N      largest chunk of the upload (default 16 MiB)
@@ -46,10 +43,12 @@ data file, MATLAB 5 .mat. A folder stands for every cube in it. Each cube is one
 Writes CUBE.NODE.PORT.npy for each output, and a heat map CUBE.NODE.PORT.png for those with one number per pixel.
 Ctrl-C cancels the jobs; a second Ctrl-C leaves at once.
 
-Exit codes: 0 all cubes were done; 1 a fault in a file, the options, the server or a job; 130 cancelled.
+Exit codes: 0 all cubes were done; 1 a fault in a file, the options, the server or a job; 6 a job was cancelled elsewhere;
+130 cancelled by Ctrl-C.
 `;
 
-interface Options extends ServerChoice {
+interface Options {
+  readonly server: OpenServerValues;
   readonly pipeline: string;
   readonly cubes: readonly string[];
   readonly weights: string | undefined;
@@ -72,17 +71,11 @@ interface Outcome {
 }
 
 export function infer(args: readonly string[]): Promise<number> {
-  return runInterruptible(args, HELP, (signal) => runInfer(readOptions(args), signal));
+  return runCommand(args, HELP, async (signal) => runInfer(await readOptions(args), signal), "cancelled");
 }
 
-function readOptions(args: readonly string[]): Options {
-  let parsed: ReturnType<typeof parse>;
-  try {
-    parsed = parse(args);
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message} (sortie infer --help tells the options)`);
-  }
-  const { values, positionals } = parsed;
+async function readOptions(args: readonly string[]): Promise<Options> {
+  const { values, positionals } = await parseOptions("infer", args, OPTIONS);
   const [pipeline, ...cubes] = positionals;
   if (pipeline === undefined || cubes.length === 0) {
     throw new UsageError("infer needs a pipeline file and a cube (sortie infer --help tells the options)");
@@ -97,16 +90,14 @@ function readOptions(args: readonly string[]): Options {
     variable: values.variable,
     maskVariable: values["mask-variable"],
     wavelengths: values.wavelengths,
-    server: values.server,
-    tls: values.tls ?? false,
-    token: values.token ?? (process.env["SORTIE_TOKEN"] || undefined),
+    server: values,
     log: values.log ?? false,
     chunkBytes: chunkBytesOf(values["chunk-bytes"]),
   };
 }
 
 export const OPTIONS = {
-  ...SERVER_OPTIONS,
+  ...OPEN_SERVER_OPTIONS,
   weights: { type: "string" },
   output: { type: "string", multiple: true },
   out: { type: "string" },
@@ -116,8 +107,6 @@ export const OPTIONS = {
   wavelengths: { type: "string" },
   log: { type: "boolean" },
 } as const;
-
-const parse = (args: readonly string[]) => parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS });
 
 async function runInfer(options: Options, interrupt: AbortSignal): Promise<number> {
   const live = openLive(process.stdout);
@@ -136,7 +125,9 @@ async function runInfer(options: Options, interrupt: AbortSignal): Promise<numbe
     `${file.name}: ${file.pipeline.name}, ${nodes} nodes${file.weights ? `, weights ${basename(file.weights.path)}` : ""}`,
   );
 
-  await using connection = await connect(options);
+  const { chunkBytes } = options;
+  const transfers = chunkBytes === undefined ? {} : { chunkBytes };
+  await using connection = await openServer("infer", options.server, transfers, interrupt);
   live.print(connection.words);
   await using session = await openSession(connection.transport, file, interrupt);
   const outcomes: Outcome[] = [];
@@ -218,7 +209,7 @@ interface CubeJob {
 }
 
 async function inferOne(
-  { transport, client }: Connection,
+  { transport, client, limits }: OpenServer,
   { path, mask: maskPath, wavelengthsNm, outputs, sessionId, pipeline }: CubeJob,
   options: Options,
   live: Live,
@@ -231,7 +222,7 @@ async function inferOne(
   for (const note of notes) process.stderr.write(`sortie: ${note}\n`);
   live.print(`${basename(path)}: ${describe(cube.cube)}`);
 
-  const inference = new InferenceClient(transport, { chunkBytes: options.chunkBytes });
+  const inference = new InferenceClient(transport, limits);
   const inputs = [...arrays].map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, bytes: bytesOf(data) }));
   let uploaded = 0;
   let chunks = 0;

@@ -1,6 +1,5 @@
 // `sortie pipeline export` and `sortie pipeline show`: a pipeline as one ONNX model, and as a picture.
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import {
   dotOfPipeline,
   mermaidOfPipeline,
@@ -14,6 +13,7 @@ import {
 import { faultText, UsageError } from "../connect.ts";
 import { readWavelengths } from "../cube-file.ts";
 import { bytesText } from "../format.ts";
+import { parseOptions } from "../options.ts";
 import { openPipelineFile, requireFitted } from "../pipeline-file.ts";
 
 const HELP = `usage: sortie pipeline export PIPELINE OUT.onnx [OPTION ...]
@@ -65,22 +65,8 @@ export async function pipeline(args: readonly string[]): Promise<number> {
   }
 }
 
-function parsed<T>(parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message} (sortie pipeline --help tells the options)`);
-  }
-}
-
 async function exportModel(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parsed(() =>
-    parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: EXPORT_OPTIONS,
-    }),
-  );
+  const { values, positionals } = await parseOptions("pipeline", args, EXPORT_OPTIONS);
   const [file, out, ...more] = positionals;
   if (file === undefined || out === undefined || more.length > 0) {
     throw new UsageError(
@@ -123,13 +109,7 @@ function inputType(text: string): [string, { dtype: string }] {
 }
 
 async function show(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parsed(() =>
-    parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: SHOW_OPTIONS,
-    }),
-  );
+  const { values, positionals } = await parseOptions("pipeline", args, SHOW_OPTIONS);
   const [file, ...more] = positionals;
   if (file === undefined || more.length > 0) {
     throw new UsageError("show needs one pipeline file (sortie pipeline --help tells the options)");

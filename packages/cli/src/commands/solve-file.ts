@@ -1,7 +1,7 @@
 // One model file through a solve: read, sent, watched, its solution brought home, told and written.
-import { JobEndedError, type SolveResult, type SortieClient } from "@sortie/client";
+import { JobEndedError, RemoteError, type SolveResult, type SortieClient } from "@sortie/client";
 import { solutionFromWire } from "@sortie/inbox/solution";
-import type { ProblemKind, Solution } from "@sortie/solve";
+import { type ProblemKind, type Solution, VariableType } from "@sortie/solve";
 import { faultText } from "../connect.ts";
 import { EXIT_FAULT, EXIT_INTERRUPTED, EXIT_JOB_CANCELLED, EXIT_JOB_FAILED, EXIT_JOB_UNKNOWN } from "../exit-codes.ts";
 import { bytesText, numberText } from "../format.ts";
@@ -9,14 +9,16 @@ import { jsonLine } from "../json.ts";
 import type { Live } from "../live.ts";
 import type { LogFile } from "../log-file.ts";
 import {
+  countOf,
   describeModel,
   fileLabel,
-  integerCount,
+  kindOfModel,
   type LoadedModel,
   openModel,
   problemMessage,
   withStart,
 } from "../model-file.ts";
+import type { OpenServer } from "../open-server.ts";
 import { plotLines, takesUnicode } from "../plot.ts";
 import { openBar } from "../progress.ts";
 import { solutionDocument, solutionFacts, writeSolutionFile } from "../solution-file.ts";
@@ -30,7 +32,6 @@ import {
   reportLines,
   terminationWords,
 } from "./solve-report.ts";
-import type { SolveServer } from "./solve-server.ts";
 import { SolveWatch } from "./solve-watch.ts";
 
 /** What all files of a run share. */
@@ -41,7 +42,7 @@ export interface SolveRun {
   readonly signal: AbortSignal;
   readonly logFile: LogFile | undefined;
   readonly showsLog: boolean;
-  readonly server: () => Promise<SolveServer>;
+  readonly server: () => Promise<OpenServer>;
 }
 
 /** What becomes known of a file, for its JSON document. */
@@ -52,6 +53,8 @@ interface Ended {
   readonly solution: Solution | undefined;
   readonly status: string;
   readonly exitCode: number;
+  /** The server was lost: whether the job goes on there, nobody knows. */
+  readonly isLost?: boolean | undefined;
 }
 
 /** Jobs that ended so are left on the server, where their logs say why. */
@@ -113,7 +116,7 @@ export async function solveFile(file: string, run: SolveRun): Promise<Outcome> {
       Object.assign(facts, solutionFacts(ended.solution));
       await write(file, ended.solution, model, run, facts);
     }
-    if (!options.keep && !STAYS.has(ended.exitCode))
+    if (!options.keep && !ended.isLost && !STAYS.has(ended.exitCode))
       await client.delete(jobId).catch((error) => warn(run, faultText(error)));
     return outcome(ended, model);
   } catch (error) {
@@ -149,11 +152,12 @@ async function readModelFile(file: string, run: SolveRun): Promise<LoadedModel> 
 
 function modelFacts({ problem, isMip }: LoadedModel, kind: ProblemKind): Facts {
   return {
-    kind: kind === "mip" ? "mip" : problem.quadratic ? "qp" : "lp",
+    kind: kindOfModel({ problem, isMip: kind === "mip" }),
     relaxed: isMip && kind === "lp" ? true : undefined,
     rows: problem.rows,
     columns: problem.columns,
-    integers: integerCount(problem),
+    integers: countOf(problem, VariableType.integer),
+    semiContinuous: countOf(problem, VariableType.semiContinuous) || undefined,
     nonzeros: problem.matrix.values.length,
   };
 }
@@ -198,9 +202,11 @@ async function follow(
   timed: <T>(name: string, work: Promise<T>) => Promise<T>,
 ): Promise<Ended> {
   const { options, live, signal, logFile, showsLog } = run;
+  /** Nobody is there who could be told to cancel: then there is nothing to wait for. */
+  const leave = new AbortController();
   const cancel = () => {
     live.print("cancelling ...");
-    client.cancel(jobId).catch((error) => warn(run, faultText(error)));
+    client.cancel(jobId).catch((error) => leave.abort(error));
   };
   const wantsPlot = kind === "mip" && !options.json && (options.plot ?? live.isTerminal);
   using watch = new SolveWatch(client, jobId, { live, shown: !showsLog, wantsBounds: wantsPlot });
@@ -208,6 +214,7 @@ async function follow(
   else signal.addEventListener("abort", cancel, { once: true });
   try {
     const waiting = client.wait(jobId, {
+      signal: leave.signal,
       pollMs: LOOK_MS,
       ...(kind === "mip" ? { onIncumbent: watch.onIncumbent } : {}),
       ...(showsLog || logFile
@@ -240,6 +247,7 @@ async function follow(
     return { solution, status: terminationWords(solution.termination), exitCode: exitCodeOfSolution(solution) };
   } catch (error) {
     watch[Symbol.dispose]();
+    if (error instanceof RemoteError) return lost(watch, jobId, kind, run, facts, error);
     if (!(error instanceof JobEndedError)) throw error;
     facts["state"] = error.state;
     if (error.state === "cancelled") return cancelled(watch, kind, run, error);
@@ -276,6 +284,28 @@ function cancelled(watch: SolveWatch, kind: ProblemKind, run: SolveRun, error: J
     solution: kind === "mip" ? incumbentSolution(best) : undefined,
     status: "Cancelled",
     exitCode: signal.aborted ? EXIT_INTERRUPTED : EXIT_JOB_CANCELLED,
+  };
+}
+
+/** Without the server, what it has told until then is still there. */
+function lost(
+  watch: SolveWatch,
+  jobId: string,
+  kind: ProblemKind,
+  run: SolveRun,
+  facts: Facts,
+  error: RemoteError,
+): Ended {
+  const { best } = watch;
+  facts["error"] = faultText(error);
+  warn(run, faultText(error));
+  warn(run, `job ${jobId} may go on without us: sortie wait, result and cancel take its id once the server is back`);
+  if (best) run.live.print(`Best objective found so far: ${numberText(best.objective)}`);
+  return {
+    solution: best && kind === "mip" ? incumbentSolution(best) : undefined,
+    status: "fault",
+    exitCode: run.signal.aborted ? EXIT_INTERRUPTED : EXIT_FAULT,
+    isLost: true,
   };
 }
 

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { chosenBy } from "../open-server.ts";
 import { readSolveOptions } from "./solve-options.ts";
-import { chosenBy } from "./solve-server.ts";
 
 let folder: string;
 beforeEach(() => {

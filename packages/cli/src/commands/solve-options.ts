@@ -4,8 +4,8 @@ import { access, mkdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type ModelFormat, modelFormatOf } from "@sortie/solve";
 import { chunkBytesOf, UsageError } from "../connect.ts";
-import { CLIENT_OPTIONS } from "../job-client.ts";
 import { STDIN } from "../model-file.ts";
+import { OPEN_SERVER_OPTIONS } from "../open-server.ts";
 import { parseOptions } from "../options.ts";
 import {
   type ChosenSettings,
@@ -19,9 +19,8 @@ import {
 } from "../solver-parameters.ts";
 
 const OWN_OPTIONS = {
-  ...CLIENT_OPTIONS,
-  "chunk-bytes": { type: "string" },
-  local: { type: "boolean" },
+  ...OPEN_SERVER_OPTIONS,
+  json: { type: "boolean" },
   "solution-file": { type: "string", short: "o" },
   "time-limit": { type: "string" },
   gap: { type: "string" },

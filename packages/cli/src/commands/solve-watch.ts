@@ -73,13 +73,21 @@ export class SolveWatch implements Disposable {
     const isSortie = this.#client.server?.isSortie === true;
     while (!signal.aborted) {
       // A look that fails is no reason to give up the solve: there will be another.
-      const job = isSortie ? await this.#client.job(this.#jobId, { signal }).catch(() => undefined) : undefined;
+      let isSilent = false;
+      const job = isSortie
+        ? await this.#client.job(this.#jobId, { signal }).catch(() => {
+            isSilent = true;
+            return undefined;
+          })
+        : undefined;
       if (signal.aborted) return;
       const { seconds } = this;
       if (job?.bound !== undefined && job.bound !== this.#bounds.at(-1)?.value) {
         this.#bounds.push({ seconds, value: job.bound });
       }
-      if (this.#options.shown && (job || !isSortie)) {
+      if (this.#options.shown && isSilent) {
+        this.#options.live.update(`${secondsText(seconds).padStart(9)}  the server does not answer; asking again`);
+      } else if (this.#options.shown) {
         this.#options.live.update(liveText({ objective: this.#best?.objective, ...known(job) }, seconds));
       }
       await pause(isSortie ? LOOK_MS : TICK_MS, signal);

@@ -2,12 +2,12 @@
 import { EXIT_DONE, EXIT_INTERRUPTED } from "../exit-codes.ts";
 import { openLive } from "../live.ts";
 import { openLogFile } from "../log-file.ts";
+import { chosenBy, type OpenServer, openServer } from "../open-server.ts";
 import { runCommand } from "../run-command.ts";
 import { parameterLines } from "../solver-parameters.ts";
 import { solveFile } from "./solve-file.ts";
 import { HELP, readSolveOptions, type SolveOptions } from "./solve-options.ts";
 import { type Outcome, summaryTable, worstOf } from "./solve-report.ts";
-import { chosenBy, openServer, type SolveServer } from "./solve-server.ts";
 
 export { OPTIONS } from "./solve-options.ts";
 
@@ -31,7 +31,10 @@ async function solveAll(options: SolveOptions, signal: AbortSignal): Promise<num
 
   await using resources = new AsyncDisposableStack();
   const logFile = options.logFile === undefined ? undefined : resources.use(await openLogFile(options.logFile));
-  let server: Promise<SolveServer> | undefined;
+  let server: Promise<OpenServer> | undefined;
+  // Whoever says how large a chunk may be wants chunks.
+  const { chunkBytes } = options;
+  const transfers = chunkBytes === undefined ? {} : { chunkBytes, unaryUpToBytes: 0 };
   const run = {
     options,
     live,
@@ -42,7 +45,7 @@ async function solveAll(options: SolveOptions, signal: AbortSignal): Promise<num
     /** When the first model is there: a wrong file needs no server. */
     server: () => {
       server ??= (async () => {
-        const opened = resources.use(await openServer(options, signal));
+        const opened = resources.use(await openServer("solve", options.values, transfers, signal));
         live.print(opened.words);
         return opened;
       })();

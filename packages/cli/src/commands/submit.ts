@@ -77,6 +77,9 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
     unaryUpToBytes: chunkBytes === undefined ? (server.chunkBytes ?? ONE_MESSAGE_BYTES) : 0,
     signal,
   });
+  if (options.webhook !== undefined && !client.server?.isSortie) {
+    throw new UsageError("--webhook: the server is not Sortie, and would tell this address nothing");
+  }
   const { jobId, ...facts } = await upload(client, problem, options, live, signal);
   const there = facts.totalBytes - facts.sentBytes;
   live.print(`uploaded ${bytesText(facts.sentBytes)}${there > 0 ? `; ${bytesText(there)} were there before` : ""}`);

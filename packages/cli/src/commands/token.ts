@@ -1,6 +1,6 @@
 // `sortie token`: makes, lists and revokes the API tokens of a data directory, while its server runs or before it does.
-import { parseArgs } from "node:util";
 import { openTokenStore, readSettings, type TokenInfo, type TokenStore } from "@sortie/server";
+import { parseOptions } from "../options.ts";
 
 const HELP = `usage: sortie token create --tenant TENANT [--name NAME] [--expires DAYS]
        sortie token list [--tenant TENANT]
@@ -52,7 +52,7 @@ export async function token(args: readonly string[]): Promise<number> {
     const [name = "", ...rest] = args;
     const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
     if (!action) throw new Error(`token: "${name}" is not an action; there is: ${Object.keys(ACTIONS).join(", ")}`);
-    const { values, positionals } = parseArgs({ args: [...rest], options: OPTIONS, allowPositionals: true });
+    const { values, positionals } = await parseOptions("token", rest, OPTIONS);
     for (const option of Object.keys(values) as (keyof Options)[]) {
       if (action.takes.includes(option) || option === "data" || option === "config") continue;
       throw new Error(`token ${name}: --${option} means nothing here`);

@@ -1,6 +1,6 @@
 // `sortie webhook secret`: tells the secret with which a tenant's receiver verifies what it gets from this server.
-import { parseArgs } from "node:util";
 import { readSettings, tenantWebhookSecret } from "@sortie/server";
+import { parseOptions } from "../options.ts";
 
 const HELP = `usage: sortie webhook secret [--tenant TENANT]
 
@@ -24,7 +24,9 @@ export async function webhook(args: readonly string[]): Promise<number> {
   try {
     const [action = "", ...rest] = args;
     if (action !== "secret") throw new Error(`webhook: "${action}" is not an action; there is: secret`);
-    const { tenant = "local", data, config } = parseArgs({ args: rest, options: OPTIONS }).values;
+    const { values, positionals } = await parseOptions("webhook", rest, OPTIONS);
+    if (positionals.length > 0) throw new Error(`webhook secret takes no argument; found ${positionals.join(", ")}`);
+    const { tenant = "local", data, config } = values;
     const flags = [
       ...(data === undefined ? [] : [`--data=${data}`]),
       ...(config === undefined ? [] : [`--config=${config}`]),
