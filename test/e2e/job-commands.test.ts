@@ -48,7 +48,7 @@ beforeAll(async () => {
   for (const name of Object.keys(process.env)) if (/^(SORTIE|CUOPT)_/.test(name)) vi.stubEnv(name, undefined);
   vi.stubEnv("NO_COLOR", "1");
   folder = mkdtempSync(join(tmpdir(), "sortie-job-commands-"));
-  server = await openEmbedded({ dataDirectory: join(folder, "data") });
+  server = await openEmbedded();
   vi.stubEnv("SORTIE_SERVER", server.address);
   client = await connect(server.address);
   egout = await submit("egout");

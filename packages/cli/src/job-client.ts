@@ -24,7 +24,7 @@ export const CLIENT_OPTIONS = { ...SERVER_OPTIONS, json: { type: "boolean" } } a
 export const CLIENT_OPTIONS_HELP = `  --server ADDRESS     HOST:PORT (gRPC) or a URL (Connect over HTTP/1.1); default: SORTIE_SERVER, else CUOPT_REMOTE_HOST and
                        CUOPT_REMOTE_PORT
   --tls                HOST:PORT speaks TLS
-  --tls-root-cert FILE who signed the server's certificate, PEM; default: whom this system trusts
+  --tls-root-cert FILE who signed the server's certificate, PEM; default: the ones Node trusts
   --tls-client-cert FILE, --tls-client-key FILE
                        a certificate of one's own, PEM
   --token TOKEN        access token of the server (better in the variable SORTIE_TOKEN, where nobody else sees it)
