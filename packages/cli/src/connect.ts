@@ -2,6 +2,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { RemoteError } from "@sortie/client";
 import { type ClientSettings, clientSettingsFrom } from "@sortie/client/node";
+import { EXIT_INTERRUPTED } from "./exit-codes.ts";
 
 /** A fault that is told in one line. */
 export class UsageError extends Error {}
@@ -51,7 +52,7 @@ export function faultText(error: unknown): string {
 export function onInterrupt(cancel: () => void): Disposable {
   let asked = false;
   const listener = () => {
-    if (asked) process.exit(130);
+    if (asked) process.exit(EXIT_INTERRUPTED);
     asked = true;
     cancel();
   };

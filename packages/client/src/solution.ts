@@ -1,34 +1,19 @@
 // What a solve answered: status words, objectives, and values by index or by name.
-import { type DecodedSolution, type PDLPWarmStartData, ResultFieldId } from "@sortie/wire";
+import {
+  type DecodedSolution,
+  LP_STATUS_WORDS,
+  MIP_STATUS_WORDS,
+  type PDLPWarmStartData,
+  ResultFieldId,
+} from "@sortie/wire";
 import { InvalidModelError } from "./input-errors.ts";
 import { nearest } from "./nearest.ts";
 
-/** Why the solve of an LP or QP ended, in the order of the wire's numbers. */
-const LP_STATUSES = [
-  "none",
-  "numerical-error",
-  "optimal",
-  "primal-infeasible",
-  "dual-infeasible",
-  "iteration-limit",
-  "time-limit",
-  "concurrent-limit",
-  "primal-feasible",
-] as const;
-/** "dual-infeasible" is unbounded. "none" also stands for a number that no known server sends. */
-export type LpStatus = (typeof LP_STATUSES)[number];
+/** Why the solve of an LP or QP ended. "dual-infeasible" is unbounded. "none" also stands for a number that no known server sends. */
+export type LpStatus = (typeof LP_STATUS_WORDS)[number];
 
-const MIP_STATUSES = [
-  "none",
-  "optimal",
-  "feasible-found",
-  "infeasible",
-  "unbounded",
-  "time-limit",
-  "work-limit",
-] as const;
 /** Why the solve of a MIP ended. */
-export type MipStatus = (typeof MIP_STATUSES)[number];
+export type MipStatus = (typeof MIP_STATUS_WORDS)[number];
 
 const METHODS = ["concurrent", "pdlp", "dual-simplex", "barrier", "unset"] as const;
 export type LpMethod = (typeof METHODS)[number];
@@ -120,7 +105,7 @@ export class LpSolution extends NamedSolution {
     super(names);
     this.#rows = new NameIndex("constraint", names.rowNames);
     const { scalars } = result;
-    this.status = LP_STATUSES[scalars.lpTerminationStatus] ?? "none";
+    this.status = LP_STATUS_WORDS[scalars.lpTerminationStatus] ?? "none";
     this.message = scalars.errorMessage;
     this.objective = scalars.primalObjective;
     this.dualObjective = scalars.dualObjective;
@@ -189,7 +174,7 @@ export class MipSolution extends NamedSolution {
   constructor(result: DecodedSolution & { readonly kind: "mip" }, names: Names = {}) {
     super(names);
     const { scalars } = result;
-    this.status = MIP_STATUSES[scalars.mipTerminationStatus] ?? "none";
+    this.status = MIP_STATUS_WORDS[scalars.mipTerminationStatus] ?? "none";
     this.message = scalars.mipErrorMessage;
     this.objective = scalars.mipObjective;
     this.bound = scalars.solutionBound;

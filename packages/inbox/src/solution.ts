@@ -1,28 +1,8 @@
 // A result from the wire as the solution that formats and reports speak of.
-import type { LpSolution, LpTermination, MipTermination, Solution } from "@sortie/solve";
-import { type DecodedSolution, ResultFieldId } from "@sortie/wire";
+import type { LpSolution, Solution } from "@sortie/solve";
+import { type DecodedSolution, LP_STATUS_WORDS, MIP_STATUS_WORDS, ResultFieldId } from "@sortie/wire";
 
 /** By their numbers on the wire. */
-const LP_TERMINATIONS: readonly LpTermination[] = [
-  "none",
-  "numerical-error",
-  "optimal",
-  "primal-infeasible",
-  "dual-infeasible",
-  "iteration-limit",
-  "time-limit",
-  "concurrent-limit",
-  "primal-feasible",
-];
-const MIP_TERMINATIONS: readonly MipTermination[] = [
-  "none",
-  "optimal",
-  "feasible-found",
-  "infeasible",
-  "unbounded",
-  "time-limit",
-  "work-limit",
-];
 const SOLVED_BY: readonly LpSolution["solvedBy"][] = ["concurrent", "pdlp", "dual-simplex", "barrier", "unset"];
 
 const NO_VALUES = new Float64Array();
@@ -33,7 +13,7 @@ export function solutionFromWire(result: DecodedSolution): Solution {
     const { scalars } = result;
     return {
       kind: "lp",
-      termination: LP_TERMINATIONS[scalars.lpTerminationStatus] ?? "none",
+      termination: LP_STATUS_WORDS[scalars.lpTerminationStatus] ?? "none",
       message: scalars.errorMessage,
       primal: array(ResultFieldId.RESULT_PRIMAL_SOLUTION),
       dual: array(ResultFieldId.RESULT_DUAL_SOLUTION),
@@ -51,7 +31,7 @@ export function solutionFromWire(result: DecodedSolution): Solution {
   const { scalars } = result;
   return {
     kind: "mip",
-    termination: MIP_TERMINATIONS[scalars.mipTerminationStatus] ?? "none",
+    termination: MIP_STATUS_WORDS[scalars.mipTerminationStatus] ?? "none",
     message: scalars.mipErrorMessage,
     solution: array(ResultFieldId.RESULT_MIP_SOLUTION),
     objective: scalars.mipObjective,

@@ -57,6 +57,7 @@ export {
   type IncumbentEntry,
   resultSizeBytes,
 } from "./solution.ts";
+export { LP_STATUS_WORDS, MIP_STATUS_WORDS } from "./status-words.ts";
 export {
   decodeStartChunkedUploadRequest,
   decodeSubmitJobRequest,
